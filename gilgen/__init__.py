@@ -1,0 +1,15 @@
+"""gilgen finds the VTK and ITK calls that hold Python's GIL, and releases it with compiled shims.
+
+In a program, after `gilgen fix vtk itk` has built and installed the shim wheels:
+
+    import gilgen
+    gilgen.activate("vtk", "itk")
+
+Only what `activate` needs is imported here, and that is the standard library.
+"""
+
+from gilgen._version import __version__
+from gilgen.activate import activate, deactivate, status
+from gilgen.errors import GilgenError
+
+__all__ = ["GilgenError", "__version__", "activate", "deactivate", "status"]

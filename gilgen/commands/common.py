@@ -1,0 +1,97 @@
+"""What several verbs share: the toolkit argument, `--json`, progress and words on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gilgen import store
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+"""For progress and remarks. Results go to standard output, so that they can be piped."""
+
+output = Console(highlight=False)
+"""For results: tables and text. Plain when not on a terminal."""
+
+
+def toolkits_argument(function: Function) -> Function:
+    """One or more toolkits as the command's arguments."""
+    return click.argument("toolkits", nargs=-1, required=True, metavar="TOOLKIT...")(function)
+
+
+def json_option(function: Function) -> Function:
+    """`--json FILE`: the result as a record that a machine may read; `-` is standard output."""
+    return click.option(
+        "--json",
+        "json_file",
+        type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+        metavar="FILE",
+        help="Write the result as JSON to FILE (- for standard output).",
+    )(function)
+
+
+def headers_option(function: Function) -> Function:
+    """`--headers DIR`: use these headers instead of looking for some."""
+    return click.option(
+        "--headers",
+        "headers_dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Use the headers below DIR (for VTK the folder that holds vtkVersion*.h, or its parent).",
+    )(function)
+
+
+def write_json(file: Path | None, record: Any) -> None:
+    """Write `record` to `file` where one was named."""
+    if file is None:
+        return
+    if str(file) == "-":
+        sys.stdout.write(store.encode(record).decode() + "\n")
+    else:
+        store.write(file, record)
+        console.print(f"Wrote {file}")
+
+
+@contextlib.contextmanager
+def step(text: str) -> Iterator[None]:
+    """Show that something is under way, then how long it took."""
+    started = time.monotonic()
+    if console.is_terminal:
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as bar:
+            bar.add_task(text, total=None)
+            yield
+    else:
+        yield
+    console.print(f"{text}: {time.monotonic() - started:.1f} s")
+
+
+@contextlib.contextmanager
+def counted(text: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar over `total` items; call what is yielded with each finished item's name."""
+    if not console.is_terminal:
+
+        def say(name: str) -> None:
+            console.print(f"{text}: {name}")
+
+        yield say
+        return
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} {task.fields[name]}"),
+        TimeElapsedColumn(), console=console, transient=True,
+    ) as bar:
+        task = bar.add_task(text, total=total, name="")
+
+        def advance(name: str) -> None:
+            bar.update(task, advance=1, name=name)
+
+        yield advance

@@ -1,0 +1,324 @@
+"""The records that pass between gilgen's stages: plain, typed, immutable, without behaviour.
+
+`store.py` writes and reads them as JSON; their JSON schema is made from these classes. Only the
+standard library is needed to hold them, so that `activate.py` can use them in a shipped application.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+# --------------------------------------------------------------------------------------------- headers
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """A folder of a toolkit's headers and how well it matches the installed wheel.
+
+    Attributes:
+        toolkit: "vtk" or "itk".
+        version: the version that the headers are of, for example "9.6.2".
+        wheel_version: the version of the installed package.
+        root: the folder that holds the toolkit's headers.
+        includes: further include folders (ITK needs Eigen's), in order.
+        source: where they came from, in words.
+        notice: what it means that the versions differ; empty when they agree.
+    """
+
+    toolkit: str
+    version: str
+    wheel_version: str
+    root: str
+    includes: tuple[str, ...]
+    source: str
+    notice: str = ""
+
+
+# ------------------------------------------------------------------------------------------------ scan
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a C++ method.
+
+    Attributes:
+        type: the type as the header spells it.
+        carrier: the built-in C++ type that carries it through a call: "int", "double", "void*" ...;
+            "Hidden" for a class that the ABI passes by hidden reference (Itanium C++ ABI, 3.1.2.3);
+            empty where no built-in type can (a small trivial struct by value, a dependent type).
+        name: as the header has it; may be empty.
+    """
+
+    type: str
+    carrier: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method as a header declares it. `symbol` is clang's mangled name (empty for templates).
+
+    Attributes:
+        result: the result's type as the header spells it.
+        carrier: as in `Parameter`, for the result; "void" where there is none.
+        body: "none" (declared only), "inline" (the header holds a body) or "macro" (the whole method
+            comes from a macro such as `vtkGetMacro`, itself a sign that it is cheap).
+        hints: annotations, for example "vtk::unblockthreads"; overrides inherit them.
+    """
+
+    name: str
+    symbol: str
+    result: str
+    carrier: str
+    parameters: tuple[Parameter, ...] = ()
+    access: Literal["public", "protected", "private"] = "public"
+    kind: Literal["method", "constructor", "destructor", "template", "conversion"] = "method"
+    virtual: bool = False
+    pure: bool = False
+    override: bool = False
+    static: bool = False
+    const: bool = False
+    noexcept: bool = False
+    variadic: bool = False
+    deprecated: bool = False
+    deleted: bool = False
+    body: Literal["none", "inline", "macro"] = "none"
+    hints: tuple[str, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base class: its type as spelled, its qualified name without template arguments, its access."""
+
+    type: str
+    name: str
+    access: Literal["public", "protected", "private"] = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class, struct or class template.
+
+    Attributes:
+        name: qualified, without template arguments ("itk::ImageFileWriter").
+        template: names of the template's parameters; empty for an ordinary class.
+        header: file name relative to the header root.
+    """
+
+    name: str
+    header: str
+    line: int
+    template: tuple[str, ...] = ()
+    bases: tuple[Base, ...] = ()
+    methods: tuple[Method, ...] = ()
+    hints: tuple[str, ...] = ()
+    deprecated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedHeader:
+    """A header that broke the big translation unit; `alone` tells whether it could be read by itself."""
+
+    header: str
+    error: str
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """All that a toolkit's headers declare."""
+
+    toolkit: str
+    version: str
+    headers: Headers
+    classes: tuple[Class, ...]
+    dropped: tuple[DroppedHeader, ...] = ()
+
+
+# ------------------------------------------------------------------------------------------------ plan
+
+Action = Literal["release", "keep"]
+Guard = Literal["none", "object", "pipeline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the plan says of one C++ function behind one or more Python methods.
+
+    Attributes:
+        python: the Python name, "vtkOBBTree.BuildLocator".
+        declaration: the C++ declaration, for people.
+        symbol: the mangled name; empty where the method has none of its own.
+        action: "release" or "keep".
+        reason: a short name for the reason: "rule:locators", "config:include", "hazard:uses-cpython" ...
+        why: the reason in a sentence.
+        guard: what a shim holds while the call runs.
+        walker: how the native guard finds the filters upstream: "" (there are none), or a name that the
+            toolkit's native part knows ("algorithm", "executive", "process", "data").
+        carriers: of the result, then of each parameter without `this`.
+        static: a static method has no `this`.
+        copies: in how many libraries of the toolkit the symbol is defined.
+        served: Python names that reach this function, directly or through what they call.
+    """
+
+    python: str
+    declaration: str
+    symbol: str
+    action: Action
+    reason: str
+    why: str
+    guard: Guard = "object"
+    walker: str = ""
+    carriers: tuple[str, ...] = ()
+    static: bool = False
+    copies: int = 0
+    served: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """One shared library of the toolkit: path relative to the installation, size in bytes, build id."""
+
+    path: str
+    size: int
+    build_id: str
+    symbolic: bool = False
+    uses_cpython: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what Python sees the plan serves.
+
+    Attributes:
+        wrapped: methods that the installed package exposes.
+        candidates: of these, those that a rule, the configuration or a profile names.
+        direct: candidates with a shim of their own.
+        through: candidates without a shim that end in one or more shimmed functions.
+        kept: candidates left out, by reason.
+    """
+
+    wrapped: int
+    candidates: int
+    direct: int
+    through: int
+    kept: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Release or keep, method by method, each with its reason."""
+
+    toolkit: str
+    version: str
+    distribution_key: str
+    headers: Headers
+    libraries: tuple[Library, ...]
+    decisions: tuple[Decision, ...]
+    coverage: Coverage
+
+
+# ----------------------------------------------------------------------------------------------- shims
+
+
+@dataclass(frozen=True, slots=True)
+class Shim:
+    """One shim as the shim wheel's manifest lists it; `index` is its place in the native table."""
+
+    index: int
+    symbol: str
+    python: str
+    reason: str
+    guard: Guard
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a shim wheel was made from; `activate` refuses a toolkit that it does not match."""
+
+    toolkit: str
+    version: str
+    gilgen: str
+    distribution_key: str
+    machine: str
+    libraries: tuple[Library, ...]
+    shims: tuple[Shim, ...]
+
+
+# ------------------------------------------------------------------------------------------- diagnosis
+
+Verdict = Literal["releases", "holds", "partly", "too short", "unknown", "error", "crash", "timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The window proof: did another Python thread run strictly inside the call? Times in seconds.
+
+    With `sys.setswitchinterval` far beyond the call's length, a waiting thread never asks the running
+    one to drop the GIL, so a tick inside the window can only come from an explicit release.
+    """
+
+    duration: float
+    ticks: int
+    longest_gap: float
+    covered: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Serial against parallel: wall time in seconds of two calls in turn and of two at once (medians)."""
+
+    serial: float
+    parallel: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """py-spy from outside: of `samples` taken while the call ran, `holding` found the caller with the GIL."""
+
+    samples: int
+    holding: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case, once: its verdict and every piece of evidence behind it."""
+
+    case: str
+    toolkit: str
+    call: str
+    shims: bool
+    verdict: Verdict
+    because: str
+    window: Window | None = None
+    overlap: Overlap | None = None
+    witness: Witness | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a report was made: nothing in it names a user, a host or a path."""
+
+    gilgen: str
+    python: str
+    machine: str
+    system: str
+    processors: int
+    toolkits: dict[str, str] = field(default_factory=dict)
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All results of one run. `valid` is false when a control failed: then nothing in it counts."""
+
+    environment: Environment
+    valid: bool
+    controls: tuple[CaseResult, ...]
+    results: tuple[CaseResult, ...]
+    notices: tuple[str, ...] = ()

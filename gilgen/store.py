@@ -1,0 +1,186 @@
+"""Artefacts on disk: where they live, how they are written whole or not at all, and how they are read.
+
+Everything that gilgen makes stands below one folder (`GILGEN_CACHE_DIR`, else the platform's cache
+folder). An artefact's folder carries a key made from all that the artefact was made from, so nothing
+stale is ever used and nothing unchanged is made twice. Two gilgen processes share the folder safely:
+files appear under their final name only when complete, and one process at a time makes an artefact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gilgen._version import __version__
+from gilgen.errors import ArtefactError, StoreError
+
+Record = TypeVar("Record")
+
+SCHEMA = 1
+"""Raised whenever a record of `model.py` changes its shape, so that older artefacts are refused."""
+
+
+def cache_dir() -> Path:
+    """The folder that holds all artefacts: `GILGEN_CACHE_DIR` or the platform's cache folder."""
+    chosen = os.environ.get("GILGEN_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs  # noqa: PLC0415 - a tool's dependency; a shipped application never comes here
+
+    return Path(platformdirs.user_cache_dir("gilgen"))
+
+
+def key_of(*parts: object) -> str:
+    """A short key that changes when any of `parts`, or gilgen itself, changes."""
+    digest = hashlib.sha256(f"{__version__}/{SCHEMA}".encode())
+    for part in parts:
+        digest.update(b"\0")
+        digest.update(str(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def key_of_files(paths: Iterable[Path]) -> str:
+    """A key of files by name, size and time of change: cheap for thousands of headers."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def artefact_dir(stage: str, toolkit: str, version: str, key: str) -> Path:
+    """The folder of one artefact, for example `<cache>/scan/vtk-9.6.2-<key>`. It may not exist yet."""
+    return cache_dir() / stage / f"{toolkit}-{version}-{key}"
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write below `path` into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            reason, advice = "the disk is full", "Free some space, or point GILGEN_CACHE_DIR to another disk."
+        elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            reason, advice = "it may not be written", "Point GILGEN_CACHE_DIR to a folder that you may write to."
+        elif error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}:
+            reason, advice = "a file stands where a folder is needed, or the reverse", "Move it away, or name another place."
+        else:
+            raise
+        raise StoreError(f"Cannot write {path}: {reason}. What was already made is untouched.", advice) from error
+
+
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Let one gilgen process at a time make the artefact `name`; another waits for it."""
+    from filelock import FileLock  # noqa: PLC0415 - see cache_dir
+
+    folder = cache_dir() / "locks"
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        held = FileLock(folder / f"{name}.lock")
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        StoreError: the disk is full or the folder may not be written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a folder so that it is there whole or not at all: fill the one yielded; it is renamed at the end.
+
+    Where `path` already exists it is replaced, but only after the new one is complete.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            yield draft
+            draft.chmod(0o755)
+            if path.exists():
+                old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+                os.replace(path, old / "old")
+                os.replace(draft, path)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                os.replace(draft, path)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+
+def write(path: Path, record: Any) -> None:
+    """Write a record as JSON with its kind, schema and gilgen's version beside it."""
+    write_bytes(path, encode(record))
+
+
+def encode(record: Any) -> bytes:
+    """The JSON text of a record: `{"artefact": "Api", "schema": 1, "gilgen": "0.1.0", "data": {...}}`."""
+    import msgspec  # noqa: PLC0415 - see cache_dir
+
+    envelope = {"artefact": type(record).__name__, "schema": SCHEMA, "gilgen": __version__, "data": record}
+    return msgspec.json.encode(envelope)
+
+
+def read(path: Path, kind: type[Record]) -> Record:
+    """Read a record that `write` wrote.
+
+    Raises:
+        ArtefactError: it is missing, damaged, of another kind or of another schema.
+    """
+    import msgspec  # noqa: PLC0415 - see cache_dir
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ArtefactError(f"There is no {path}.", "Run the stage that makes it; `gilgen fix` runs them all.") from error
+    except OSError as error:
+        raise ArtefactError(f"Cannot read {path}: {error.strerror}.", "Check the path and its permissions.") from error
+    remake = f"Delete {path} and run the stage again; `gilgen fix` remakes what is missing."
+    try:
+        envelope = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        name = msgspec.json.decode(envelope["artefact"], type=str)
+        schema = msgspec.json.decode(envelope["schema"], type=int)
+        if name != kind.__name__:
+            raise ArtefactError(f"{path} holds a {name}, not a {kind.__name__}.", "Name a file that the right stage wrote.")
+        if schema != SCHEMA:
+            raise ArtefactError(f"{path} was written by another gilgen (schema {schema}, this one reads {SCHEMA}).", remake)
+        return msgspec.json.decode(envelope["data"], type=kind)
+    except (msgspec.MsgspecError, KeyError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path} is damaged: {error}.", remake) from error
+
+
+def json_schema(kind: type[Any]) -> dict[str, Any]:
+    """The JSON schema of a record, made from its class."""
+    import msgspec  # noqa: PLC0415 - see cache_dir
+
+    return msgspec.json.schema(kind)
