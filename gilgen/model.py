@@ -159,6 +159,7 @@ class Decision:
             toolkit's native part knows ("algorithm", "executive", "process", "data").
         carriers: of the result, then of each parameter without `this`.
         static: a static method has no `this`.
+        library: the first library of the toolkit that defines the symbol, relative to its root.
         copies: in how many libraries of the toolkit the symbol is defined.
         served: Python names that reach this function, directly or through what they call.
     """
@@ -173,13 +174,22 @@ class Decision:
     walker: str = ""
     carriers: tuple[str, ...] = ()
     static: bool = False
+    library: str = ""
     copies: int = 0
     served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """One shared library of the toolkit: path relative to the installation, size in bytes, build id."""
+    """One shared library of the toolkit.
+
+    Attributes:
+        path: relative to the folder that the toolkit's package lies in.
+        size: in bytes.
+        build_id: the linker's identification of its contents, hexadecimal; empty where it has none.
+        symbolic: its slots carry addresses instead of names (`-Bsymbolic` and the like).
+        uses_cpython: it imports CPython's API, so its methods are never released.
+    """
 
     path: str
     size: int
@@ -213,6 +223,7 @@ class Plan:
 
     toolkit: str
     version: str
+    package: str
     distribution_key: str
     headers: Headers
     libraries: tuple[Library, ...]
@@ -242,6 +253,7 @@ class Manifest:
     toolkit: str
     version: str
     gilgen: str
+    package: str
     distribution_key: str
     machine: str
     libraries: tuple[Library, ...]
@@ -259,21 +271,41 @@ class Window:
 
     With `sys.setswitchinterval` far beyond the call's length, a waiting thread never asks the running
     one to drop the GIL, so a tick inside the window can only come from an explicit release.
+
+    Attributes:
+        duration: of the call.
+        ticks: of the heartbeat thread, strictly inside the call.
+        longest_gap: the longest time inside the call during which no other Python thread ran.
+        covered: the share of the call, 0 to 1, in which others could run (gaps below `window.STALL`).
+        reference_gap: the longest gap while a call that is known to release ran, just before and just
+            after: what the machine's load costs by itself. Infinite where the heartbeat was not alive.
     """
 
     duration: float
     ticks: int
     longest_gap: float
     covered: float
+    reference_gap: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Serial against parallel: wall time in seconds of two calls in turn and of two at once (medians)."""
+    """Serial against parallel: wall time in seconds of two calls in turn and of two at once (medians).
+
+    Attributes:
+        ratio: serial / parallel; 2 is two calls fully at once, 1 is one after the other.
+        simultaneous: processor seconds of both calling threads in each second of the parallel run. More
+            than 1 is possible only when both ran at once, and load on the machine cannot cause it.
+        busy: processor seconds in each second of the serial run: 1 is a call that computes all the time.
+        reference: the ratio that calls known to release reached at the same time on this machine.
+    """
 
     serial: float
     parallel: float
     ratio: float
+    simultaneous: float = 0.0
+    busy: float = 1.0
+    reference: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +318,16 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case, once: its verdict and every piece of evidence behind it."""
+    """One case, once: its verdict and every piece of evidence behind it.
+
+    Attributes:
+        case: the case's name, "obb-tree".
+        call: the Python call, "vtkOBBTree.BuildLocator".
+        shims: whether gilgen's shims were active.
+        because: the reading of the evidence in a sentence.
+        message: what an error, a crash or a deadline left behind.
+        notes: why a piece of evidence is missing, and what else a reader should know.
+    """
 
     case: str
     toolkit: str
@@ -298,6 +339,7 @@ class CaseResult:
     overlap: Overlap | None = None
     witness: Witness | None = None
     message: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class Toolkit(Protocol):
 
     name: str
     debian: DebianPackages
+    walkers: tuple[str, ...]
+    """How the native guard finds the filters upstream, by name, in the order of `native/upstream_*.cpp`."""
     header_dirs: tuple[str, ...]
     """Globs of the header folder below an include prefix ("vtk-9*", "ITK-5*"); "" is the prefix itself."""
 

@@ -1,0 +1,372 @@
+"""Shim wheel -> this process: rebinds the toolkit's slots to the shims, and undoes it.
+
+Nothing but the standard library is used here, and no other stage: an application ships gilgen and its
+shim wheels, and needs neither a compiler nor headers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import importlib.machinery
+import importlib.util
+import json
+import platform
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from gilgen.errors import ArtefactError, GilgenError, StaleShimsError, ToolkitNotFoundError, UnsupportedError
+from gilgen.model import Guard, Library, Manifest, Shim
+
+GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline")
+"""In the order of the native `Guard`."""
+
+SCHEMA = 1
+"""Of the manifest; the same number as `store.SCHEMA`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodStatus:
+    """What became of one shim in this process.
+
+    Attributes:
+        python: the Python name.
+        bound: how many definitions of the function the shim stands before.
+        released: calls from Python during which the GIL was released.
+        guarded: calls whose wrapper had released the GIL already; the shim only added the guard.
+        waited: calls that waited because another thread worked on the same objects.
+        passed: calls from C++ (counted only in shims built for counting).
+    """
+
+    python: str
+    bound: int
+    released: int
+    guarded: int
+    waited: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolkitStatus:
+    """What activation did for one toolkit.
+
+    Attributes:
+        active: its slots lead to the shims now.
+        libraries: of its libraries that are loaded, how many were rebound.
+        vtable_slots: how many stored addresses (vtable slots, mostly) were rebound.
+        got_slots: how many call slots were rebound.
+        skipped: slots left alone because what they held could not be confirmed.
+        refused: loaded libraries left alone because they are not those that the shims were made for.
+        notice: why nothing was done, where nothing was.
+        methods: one record a shim that stands before at least one function.
+    """
+
+    toolkit: str
+    version: str
+    active: bool
+    libraries: int = 0
+    vtable_slots: int = 0
+    got_slots: int = 0
+    skipped: int = 0
+    refused: int = 0
+    notice: str = ""
+    methods: tuple[MethodStatus, ...] = ()
+
+
+def activate(*toolkits: str, guard: Guard = "pipeline") -> None:
+    """Release the GIL around the toolkits' blocking calls, from now on and in this process only.
+
+    It works before or after the toolkit is imported; libraries that load later are rebound as they
+    come. Activating what is active already picks up libraries that arrived otherwise.
+
+    Args:
+        toolkits: "vtk", "itk" or both; all whose shim wheel is installed when none is named.
+        guard: how far a running call keeps others away: "pipeline" (its object and the filters
+            upstream of it), "object", or "none".
+
+    Raises:
+        ToolkitNotFoundError: no shim wheel is installed for a toolkit, or the toolkit itself is not.
+        StaleShimsError: the shims were made for another build of the toolkit.
+        UnsupportedError: this system, processor or Python is not one that shims can serve.
+    """
+    if guard not in GUARDS:
+        raise GilgenError(f"There is no guard {guard!r}.", f"Take one of {', '.join(GUARDS)}.")
+    _check_platform()
+    names = toolkits or installed()
+    if not names:
+        raise ToolkitNotFoundError("No shim wheel is installed.", "Build and install some with `gilgen fix vtk itk`.")
+    loaded = [_load(name) for name in names]
+    with _lock:
+        for shims in loaded:
+            shims.activate(guard)
+        _watch_imports()
+
+
+def deactivate(*toolkits: str) -> None:
+    """Put the old values back into every slot, for the toolkits named or for all.
+
+    A call that is under way ends as it began; calls made from now on hold the GIL as the wheel's do.
+    """
+    with _lock:
+        for name in toolkits or tuple(_shims):
+            if name in _shims:
+                _shims[name].deactivate()
+        if not any(shims.active for shims in _shims.values()):
+            _watch_imports(stop=True)
+
+
+def status(*toolkits: str) -> dict[str, ToolkitStatus]:
+    """What is active in this process: a record for each toolkit named, or for all ever activated."""
+    with _lock:
+        return {name: shims.status() for name, shims in _shims.items() if not toolkits or name in toolkits}
+
+
+def installed() -> tuple[str, ...]:
+    """The toolkits whose shim wheel is installed in this environment."""
+    return tuple(name for name in ("vtk", "itk") if importlib.util.find_spec(_package(name)) is not None)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a shim wheel, from the folder of its package.
+
+    Raises:
+        ArtefactError: it is missing, damaged or of another gilgen.
+    """
+    remake = "Build the shims again with `gilgen fix`."
+    path = folder / "manifest.json"
+    try:
+        envelope = json.loads(path.read_bytes())
+        if envelope["schema"] != SCHEMA:
+            raise ArtefactError(f"{path} is of schema {envelope['schema']}; this gilgen reads {SCHEMA}.", remake)
+        data = envelope["data"]
+        libraries = tuple(Library(**library) for library in data.pop("libraries"))
+        shims = tuple(Shim(**shim) for shim in data.pop("shims"))
+        return Manifest(libraries=libraries, shims=shims, **data)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{path} is missing or damaged: {error}.", remake) from error
+
+
+def toolkit_root(manifest: Manifest) -> Path:
+    """The folder that the toolkit's package lies in, without importing the toolkit.
+
+    Raises:
+        ToolkitNotFoundError: the package is not installed.
+    """
+    spec = importlib.util.find_spec(manifest.package)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    if not places:
+        raise ToolkitNotFoundError(
+            f"{manifest.toolkit} is not installed in this environment.", f"Install it with `pip install {manifest.toolkit}=={manifest.version}`."
+        )
+    return Path(places[0]).parent
+
+
+def check_libraries(manifest: Manifest, root: Path) -> None:
+    """Refuse a toolkit whose files are not those that the shims were made from.
+
+    Raises:
+        StaleShimsError: a library is missing or has another size. (What is loaded is checked again, by
+            the build id, before anything is rebound.)
+    """
+    for library in manifest.libraries:
+        path = root / library.path
+        try:
+            size = path.stat().st_size
+        except OSError:
+            size = -1
+        if size != library.size:
+            what = "is missing" if size < 0 else f"has {size} bytes instead of {library.size}"
+            raise StaleShimsError(
+                f"The shims were made for {manifest.toolkit} {manifest.version}, but {library.path} {what}.",
+                f"The package was changed since: build the shims again with `gilgen fix {manifest.toolkit}`.",
+            )
+
+
+# ------------------------------------------------------------------------------- the native side
+
+
+class _Python(ctypes.Structure):
+    _fields_ = (
+        ("save", ctypes.c_void_p),
+        ("restore", ctypes.c_void_p),
+        ("current", ctypes.c_void_p),
+        ("own", ctypes.c_void_p),
+        ("finalizing", ctypes.c_void_p),
+        ("current_is_own", ctypes.c_int),
+    )
+
+
+class _Known(ctypes.Structure):
+    _fields_ = (("path", ctypes.c_char_p), ("build_id", ctypes.c_char_p), ("symbolic", ctypes.c_uint32))
+
+
+class _Bound(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("libraries", "vtable", "got", "skipped", "refused"))
+
+
+class _Counts(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_uint64) for name in ("released", "guarded", "waited", "passed")),
+        ("bound", ctypes.c_uint32),
+    )
+
+
+def _python_functions() -> _Python:
+    """The addresses of the few functions of CPython that a shim calls."""
+
+    def address(*names: str) -> int:
+        for name in names:
+            function = getattr(ctypes.pythonapi, name, None)
+            if function is not None:
+                return cast("int", ctypes.cast(function, ctypes.c_void_p).value)
+        raise UnsupportedError(f"This Python lacks {names[0]}.", "Use CPython 3.11 or later.")
+
+    return _Python(
+        address("PyEval_SaveThread"),
+        address("PyEval_RestoreThread"),
+        address("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet"),
+        address("PyGILState_GetThisThreadState"),
+        address("Py_IsFinalizing", "_Py_IsFinalizing"),
+        sys.version_info >= (3, 12),
+    )
+
+
+@dataclass(slots=True)
+class _Shims:
+    """The shim library of one toolkit in this process."""
+
+    manifest: Manifest
+    native: ctypes.PyDLL  # keeps the GIL: nobody imports or calls while slots are being written
+    known: Any
+    active: bool = False
+    bound: dict[str, int] = field(default_factory=dict)
+
+    def activate(self, guard: Guard) -> None:
+        self.native.gilgen_limit_guard(ctypes.c_uint8(GUARDS.index(guard)))
+        self.active = True
+        self.bind()
+
+    def bind(self) -> None:
+        new = self.native.gilgen_bind()
+        for name, _ in _Bound._fields_:
+            self.bound[name] = self.bound.get(name, 0) + getattr(new, name)
+
+    def deactivate(self) -> None:
+        self.native.gilgen_unbind()
+        self.active = False
+        self.bound.clear()
+
+    def status(self) -> ToolkitStatus:
+        counts = (_Counts * len(self.manifest.shims))()
+        self.native.gilgen_counts(counts)
+        methods = tuple(
+            MethodStatus(shim.python, count.bound, count.released, count.guarded, count.waited, count.passed)
+            for shim, count in zip(self.manifest.shims, counts, strict=True)
+            if count.bound
+        )
+        return ToolkitStatus(
+            toolkit=self.manifest.toolkit,
+            version=self.manifest.version,
+            active=self.active,
+            libraries=self.bound.get("libraries", 0),
+            vtable_slots=self.bound.get("vtable", 0),
+            got_slots=self.bound.get("got", 0),
+            skipped=self.bound.get("skipped", 0),
+            refused=self.bound.get("refused", 0),
+            methods=methods,
+        )
+
+
+_lock = threading.RLock()
+_shims: dict[str, _Shims] = {}
+
+
+def _package(toolkit: str) -> str:
+    return f"gilgen_shims_{toolkit}"
+
+
+def _check_platform() -> None:
+    if sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}:
+        raise UnsupportedError(
+            f"gilgen's shims run on Linux on x86-64 and aarch64, not on {sys.platform} on {platform.machine()}.",
+            "The program runs without them; its calls hold the GIL as before.",
+        )
+    if sys.implementation.name != "cpython":
+        raise UnsupportedError(f"gilgen's shims serve CPython, not {sys.implementation.name}.")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise UnsupportedError("This is a free-threaded Python: it has no GIL to release, and VTK compiles its own handling away.", "Nothing to do here.")
+
+
+def _load(toolkit: str) -> _Shims:
+    """Load a toolkit's shim library, once a process. Nothing is rebound yet."""
+    with _lock:
+        if toolkit in _shims:
+            return _shims[toolkit]
+        spec = importlib.util.find_spec(_package(toolkit)) if toolkit.isidentifier() else None
+        if spec is None or not spec.submodule_search_locations:
+            raise ToolkitNotFoundError(f"No shims for {toolkit!r} are installed.", f"Build and install them with `gilgen fix {toolkit}`.")
+        folder = Path(spec.submodule_search_locations[0])
+        manifest = read_manifest(folder)
+        if manifest.machine != platform.machine():
+            raise UnsupportedError(f"These shims are for {manifest.machine}, this machine is {platform.machine()}.", f"Build them here with `gilgen fix {toolkit}`.")
+        root = toolkit_root(manifest)
+        check_libraries(manifest, root)
+        path = folder / f"lib{_package(toolkit)}.so"
+        try:
+            native = ctypes.PyDLL(str(path))
+        except OSError as error:
+            raise ArtefactError(f"{path} cannot be loaded: {error}.", f"Build it again with `gilgen fix {toolkit}`.") from error
+        native.gilgen_bind.restype = _Bound
+        native.gilgen_method_count.restype = ctypes.c_uint32
+        if native.gilgen_method_count() != len(manifest.shims):
+            raise ArtefactError(f"{path} and its manifest do not belong together.", f"Build them again with `gilgen fix {toolkit}`.")
+        known = (_Known * len(manifest.libraries))(
+            *(_Known(str(root / library.path).encode(), library.build_id.encode(), library.symbolic) for library in manifest.libraries)
+        )
+        functions = _python_functions()
+        native.gilgen_start(ctypes.byref(functions), known, len(known))
+        _shims[toolkit] = _Shims(manifest, native, known)
+        atexit.register(_shims[toolkit].deactivate)
+        return _shims[toolkit]
+
+
+# --------------------------------------------------------------------- libraries that load later
+
+_original: dict[str, Callable[..., Any]] = {}
+
+
+def _watch_imports(*, stop: bool = False) -> None:
+    """Rebind after every import of an extension module, which is how libraries arrive.
+
+    The loader's own methods are wrapped, so that imports made by C++ and by the toolkits' lazy loaders
+    are seen too, and no module looks any different.
+    """
+    loader = importlib.machinery.ExtensionFileLoader
+    if stop:
+        for name, function in _original.items():
+            setattr(loader, name, function)
+        _original.clear()
+        return
+    if _original:
+        return
+    for name in ("create_module", "exec_module"):
+        _original[name] = getattr(loader, name)
+        setattr(loader, name, _then_bind(_original[name]))
+
+
+def _then_bind(function: Callable[..., Any]) -> Callable[..., Any]:
+    def load(self: Any, argument: Any) -> Any:
+        result = function(self, argument)
+        with _lock:
+            for shims in _shims.values():
+                if shims.active:
+                    shims.bind()
+        return result
+
+    load.__name__, load.__qualname__, load.__doc__ = function.__name__, function.__qualname__, function.__doc__
+    return load

@@ -1,0 +1,162 @@
+"""One shared library's dynamic section: what it defines, imports, and which slots name which symbol.
+
+Only program headers and PT_DYNAMIC are used, as the dynamic linker does: section headers may be
+stripped. pyelftools reads the headers; tables of a million relocations are read with numpy.
+Sources: System V ABI, chapters 4 and 5, and its AMD64 and AArch64 supplements.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from numpy.typing import NDArray
+
+from gilgen.errors import ArtefactError
+
+SYMBOL = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")])
+RELOCATION = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
+
+DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 10
+DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
+
+ADDRESS, GOT, PLT, RELATIVE = "address", "got", "plt", "relative"
+RELOCATIONS = {
+    "x64": {1: ADDRESS, 6: GOT, 7: PLT, 8: RELATIVE},
+    "AArch64": {257: ADDRESS, 1025: GOT, 1026: PLT, 1027: RELATIVE},
+}
+"""Types of the relocations that a call can go through, by machine (as pyelftools names it)."""
+
+
+class Library:
+    """A shared library, mapped and read on demand. Use it as a context manager.
+
+    Raises:
+        ArtefactError: the file is not a 64-bit little-endian shared library of a known machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                elf = ELFFile(file)
+                self.machine: str = elf.get_machine_arch()
+                self._segments = [
+                    (h.p_vaddr, h.p_filesz, h.p_offset, h.p_flags) for h in (s.header for s in elf.iter_segments()) if h.p_type == "PT_LOAD"
+                ]
+                self.build_id = _build_id(elf)
+                dynamic = next((s for s in elf.iter_segments() if s.header.p_type == "PT_DYNAMIC"), None)
+                self._tags: dict[int, list[int]] = {}
+                raw = np.frombuffer(self._map, "<u8", dynamic.header.p_filesz // 16 * 2, dynamic.header.p_offset) if dynamic else np.zeros(0, "<u8")
+        except (ELFError, OSError, ValueError) as error:
+            raise ArtefactError(f"{path} is not a shared library that can be read: {error}.", "Reinstall the package that it belongs to.") from error
+        if self.machine not in RELOCATIONS or not dynamic:
+            raise ArtefactError(f"{path} is not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
+        for tag, value in raw.reshape(-1, 2).tolist():
+            if tag == 0:
+                break
+            self._tags.setdefault(tag, []).append(value)
+        start = self._offset(self._tags[DT_STRTAB][0])
+        self._strings = self._map[start : start + self._tags[DT_STRSZ][0]]
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back. Tables that were read stay usable only as copies."""
+        self._strings = b""
+        self._map.close()
+
+    def defined(self, pattern: re.Pattern[bytes]) -> dict[str, int]:
+        """Functions that this library defines and exports and whose whole mangled name `pattern` matches: name -> address."""
+        table = self._symbols()
+        defined = table[(table["section"] != 0) & ((table["info"] & 15) == 2) & (table["value"] != 0)]  # STT_FUNC
+        by_name = dict(zip(defined["name"].tolist(), defined["value"].tolist(), strict=True))
+        strings = self._strings
+        found = {}
+        for match in pattern.finditer(strings):
+            value = by_name.get(match.start())
+            if value is not None and strings[match.end()] == 0:
+                found[match.group().decode()] = value
+        return found
+
+    def imports(self, prefixes: Iterable[bytes]) -> bool:
+        """Whether it imports a symbol whose name begins with one of `prefixes`."""
+        table = self._symbols()
+        names = table["name"][table["section"] == 0].tolist()
+        wanted = tuple(prefixes)
+        return any(self._strings.startswith(wanted, name) for name in names)
+
+    def slots(self, symbol: str) -> dict[str, int]:
+        """How many slots name `symbol`: kind of relocation -> count."""
+        table = self._symbols()
+        wanted = symbol.encode() + b"\0"
+        indices = [index for index, name in enumerate(table["name"].tolist()) if self._strings.startswith(wanted, name)]
+        counts: dict[str, int] = {}
+        relocations = self._relocations()
+        named = relocations[np.isin(relocations["info"] >> 32, indices)]
+        for kind in (named["info"] & 0xFFFFFFFF).tolist():
+            name = RELOCATIONS[self.machine].get(kind)
+            if name:
+                counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def carries_addresses(self, definitions: dict[str, int]) -> bool:
+        """Whether slots lead to these definitions by address instead of by name (`-Bsymbolic` and the like)."""
+        if not definitions:
+            return False
+        relocations = self._relocations()
+        relative = next(kind for kind, name in RELOCATIONS[self.machine].items() if name == RELATIVE)
+        addends = relocations["addend"][(relocations["info"] & 0xFFFFFFFF) == relative]
+        return bool(np.isin(addends, np.fromiter(definitions.values(), "<i8")).any())
+
+    def _offset(self, address: int) -> int:
+        for start, size, offset, _ in self._segments:
+            if start <= address < start + size:
+                return address - start + offset
+        raise ArtefactError(f"{self.path} is damaged: nothing is mapped at {address:#x}.", "Reinstall the package that it belongs to.")
+
+    def _symbols(self) -> NDArray[np.void]:
+        return np.frombuffer(self._map, SYMBOL, self._symbol_count(), self._offset(self._tags[DT_SYMTAB][0])).copy()
+
+    def _symbol_count(self) -> int:
+        """The length of the symbol table, which only the hash tables tell."""
+        if DT_HASH in self._tags:
+            return int(np.frombuffer(self._map, "<u4", 2, self._offset(self._tags[DT_HASH][0]))[1])
+        start = self._offset(self._tags[DT_GNU_HASH][0])
+        bucket_count, first, bloom_size, _ = np.frombuffer(self._map, "<u4", 4, start).tolist()
+        buckets = np.frombuffer(self._map, "<u4", bucket_count, start + 16 + 8 * bloom_size)
+        last = int(buckets.max()) if bucket_count else 0
+        if last < first:
+            return int(first)
+        chain = start + 16 + 8 * bloom_size + 4 * bucket_count
+        while not np.frombuffer(self._map, "<u4", 1, chain + 4 * (last - first))[0] & 1:
+            last += 1
+        return last + 1
+
+    def _relocations(self) -> NDArray[np.void]:
+        tables = [
+            np.frombuffer(self._map, RELOCATION, self._tags[size][0] // RELOCATION.itemsize, self._offset(self._tags[start][0]))
+            for start, size in ((DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ))
+            if start in self._tags and self._tags.get(size, [0])[0]
+        ]
+        return np.concatenate(tables) if tables else np.zeros(0, RELOCATION)
+
+
+def _build_id(elf: ELFFile) -> str:
+    for segment in elf.iter_segments():
+        if segment.header.p_type == "PT_NOTE":
+            for note in segment.iter_notes():
+                if note["n_type"] == "NT_GNU_BUILD_ID":
+                    return str(note["n_desc"])
+    return ""

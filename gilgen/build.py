@@ -1,0 +1,182 @@
+"""Sources -> shim wheel: compiles the generated C++ and packs it with its manifest.
+
+The wheel holds one library that serves every CPython, so it is tagged `py3-none-<platform>`; it installs
+where there is neither a compiler nor a header.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheel.wheelfile import WheelFile
+
+from gilgen import store
+from gilgen._version import __version__
+from gilgen.errors import CompileError, InstallError, NoCompilerError
+from gilgen.generate import FLAGS, MANIFEST
+from gilgen.model import Manifest
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A C++ compiler: the words that start it, and its version in words."""
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_compiler() -> Compiler:
+    """The C++ compiler to build with: `CXX`, else g++ or clang++, else PyPI's ziglang.
+
+    Raises:
+        NoCompilerError: there is none, or `CXX` names one that does not run.
+    """
+    chosen = os.environ.get("CXX")
+    if chosen:
+        compiler = _try_compiler(tuple(shlex.split(chosen)))
+        if compiler is None:
+            raise NoCompilerError(f"CXX is {chosen!r}, which does not run.", "Unset CXX, or name a C++ compiler that is installed.")
+        return compiler
+    for name in ("g++", "clang++", "c++"):
+        if shutil.which(name) and (compiler := _try_compiler((name,))):
+            return compiler
+    if importlib.util.find_spec("ziglang") and (compiler := _try_compiler((sys.executable, "-m", "ziglang", "c++"))):
+        return compiler
+    raise NoCompilerError(
+        "There is no C++ compiler on this machine.",
+        "Install one with `apt-get install g++`, or without root with `pip install ziglang`.",
+    )
+
+
+def _try_compiler(command: tuple[str, ...]) -> Compiler | None:
+    try:
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return Compiler(command, answer.stdout.splitlines()[0]) if answer.returncode == 0 and answer.stdout else None
+
+
+def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines: tuple[str, ...] = (), notify: Notify = lambda _: None) -> None:
+    """Compile a folder that `generate` wrote into one shared library.
+
+    Args:
+        sources: the folder.
+        library: the file to make; it appears whole or not at all.
+        compiler: what to compile with.
+        defines: macros, for example "GILGEN_COUNT".
+        notify: called with the name of each file when it is compiled.
+
+    Raises:
+        CompileError: the compiler refused; the message holds its own words and the command.
+    """
+    files = sorted([*(sources / "shims").glob("*.cpp"), *(sources / "native").glob("*.cpp")])
+    with tempfile.TemporaryDirectory(prefix="gilgen-build-") as scratch:
+        jobs = [(file, Path(scratch) / f"{file.parent.name}-{file.stem}.o") for file in files]
+
+        def compile_one(job: tuple[Path, Path]) -> Path:
+            source, target = job
+            _call([*compiler.command, "-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{sources / 'native'}", "-c", str(source), "-o", str(target)])
+            notify(source.name)
+            return target
+
+        jobs.sort(key=lambda job: -job[0].stat().st_size)  # the longest first, so that none is left alone at the end
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            objects = sorted(pool.map(compile_one, jobs))
+        linked = Path(scratch) / "linked.so"
+        _call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), "-o", str(linked)])
+        store.write_bytes(library, linked.read_bytes())
+
+
+def _call(command: list[str]) -> None:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise CompileError(
+            f"The compiler ended with {answer.returncode}:\n\n{shlex.join(command)}\n\n{(answer.stderr or answer.stdout).strip()}\n",
+            "If the generated sources look wrong, that is a bug in gilgen: please report it with the text above.",
+        )
+
+
+def distribution_name(toolkit: str) -> str:
+    """The name of a toolkit's shim wheel as pip knows it."""
+    return f"gilgen-shims-{toolkit}"
+
+
+def wheel_version(manifest: Manifest) -> str:
+    """The toolkit's version with gilgen's behind it: "9.6.2+gilgen.0.1.0"."""
+    return f"{manifest.version}+gilgen.{manifest.gilgen}"
+
+
+def build(sources: Path, folder: Path, *, notify: Notify = lambda _: None) -> Path:
+    """Compile the sources in `sources` and pack the shim wheel into `folder`.
+
+    Returns:
+        The wheel's path.
+
+    Raises:
+        ArtefactError: `sources` is not a folder that `generate` wrote.
+        NoCompilerError, CompileError, StoreError: as they say.
+    """
+    manifest = store.read(sources / MANIFEST, Manifest)
+    compiler = find_compiler()
+    package = f"gilgen_shims_{manifest.toolkit}"
+    tag = f"py3-none-linux_{platform.machine()}"
+    wheel = folder / f"{package}-{wheel_version(manifest)}-{tag}.whl"
+    with tempfile.TemporaryDirectory(prefix="gilgen-wheel-") as scratch:
+        library = Path(scratch) / f"lib{package}.so"
+        compile_library(sources, library, compiler, notify=notify)
+        draft = Path(scratch) / wheel.name
+        with WheelFile(draft, "w") as archive:
+            archive.writestr(f"{package}/__init__.py", _init_text(manifest).encode())
+            archive.write(sources / MANIFEST, f"{package}/{MANIFEST}")
+            archive.write(library, f"{package}/{library.name}")
+            information = f"{package}-{wheel_version(manifest)}.dist-info"
+            archive.writestr(f"{information}/METADATA", _metadata(manifest).encode())
+            archive.writestr(f"{information}/WHEEL", f"Wheel-Version: 1.0\nGenerator: gilgen {__version__}\nRoot-Is-Purelib: false\nTag: {tag}\n".encode())
+        store.write_bytes(wheel, draft.read_bytes())
+    return wheel
+
+
+def _init_text(manifest: Manifest) -> str:
+    return f'"""Shims that release the GIL around {len(manifest.shims)} C++ functions of {manifest.toolkit} {manifest.version}. Made by gilgen {manifest.gilgen}."""\n'
+
+
+def _metadata(manifest: Manifest) -> str:
+    return (
+        "Metadata-Version: 2.1\n"
+        f"Name: {distribution_name(manifest.toolkit)}\n"
+        f"Version: {wheel_version(manifest)}\n"
+        f"Summary: Releases Python's GIL around blocking calls of {manifest.toolkit} {manifest.version}\n"
+        "Requires-Python: >=3.11\n"
+        f"Requires-Dist: gilgen>={manifest.gilgen}\n"
+    )
+
+
+def install(wheels: list[Path]) -> None:
+    """Install shim wheels into this environment, with pip or uv, without asking any registry.
+
+    Raises:
+        InstallError: neither installer is at hand, or it refused; the message holds its own words.
+    """
+    options = ["--no-deps", "--no-index", "--force-reinstall"]
+    if importlib.util.find_spec("pip"):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options]
+    elif shutil.which("uv"):
+        command = ["uv", "pip", "install", "--quiet", "--python", sys.executable, *options]
+    else:
+        raise InstallError("Neither pip nor uv is here to install the shim wheels.", f"Install them yourself: {' '.join(map(str, wheels))}")
+    answer = subprocess.run([*command, *map(str, wheels)], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise InstallError(f"The shim wheels could not be installed:\n\n{answer.stderr.strip()}\n", "Use a virtual environment: `python -m venv .venv`.")

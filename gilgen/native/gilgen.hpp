@@ -1,0 +1,147 @@
+// What a generated shim needs: the types that carry a call through, and the object that brackets it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace gilgen {
+
+// The result of a function that returns void, a bool, an integer, an enum, a pointer or a reference.
+// On x86-64 it takes both result registers, rax and xmm0, so that a floating result passes intact as
+// well. On aarch64 a struct cannot span x0 and d0; there `Real` is a type of its own.
+#if defined(__x86_64__)
+struct Scalar {
+    std::uint64_t integer;
+    double real;
+};
+using Real = Scalar;
+#elif defined(__aarch64__)
+struct Scalar {
+    std::uint64_t first;
+    std::uint64_t second;
+};
+using Real = double;
+#else
+#error "gilgen knows the calling conventions of x86-64 and aarch64 Linux only"
+#endif
+
+// A class with a non-trivial copy constructor or destructor: caller and callee pass its address
+// (Itanium C++ ABI, 3.1.2.3 and 3.1.3.1). As an argument that is a plain pointer; as a result the
+// compiler must know that it is one of these, so that the address travels in the right register.
+using HiddenArgument = void*;
+struct HiddenResult {
+    HiddenResult(const HiddenResult&) = delete;
+    ~HiddenResult() {}
+};
+
+// What a call takes hold of while it runs, so that calls on shared objects still queue.
+enum class Guard : std::uint8_t { none, object, pipeline };
+
+// One C++ function of the plan.
+struct Method {
+    const char* symbol;   // its mangled name
+    Guard guard;          // the most that its calls take hold of
+    std::uint8_t walker;  // how to find the filters upstream of `this`: an index into `walkers`
+    std::uint32_t first;  // the first of its entries
+    std::uint32_t copies; // how many: one for each library that defines the symbol
+};
+
+// One definition of such a function: where its shim goes on to, and how often it was called.
+struct Entry {
+    std::atomic<void*> original;
+    std::atomic<std::uint64_t> released; // calls from Python during which the GIL was released
+    std::atomic<std::uint64_t> guarded;  // calls whose wrapper had released it already
+    std::atomic<std::uint64_t> waited;   // calls that had to wait for another on the same objects
+    std::atomic<std::uint64_t> passed;   // calls from C++; counted only when built with GILGEN_COUNT
+    Method const* method;
+
+    template <class Function>
+    Function* function() const
+    {
+        return reinterpret_cast<Function*>(original.load(std::memory_order_acquire));
+    }
+};
+
+// The generated table.
+extern Method const methods[];
+extern std::uint32_t const method_count;
+extern Entry entries[];
+extern std::uint32_t const entry_count;
+extern void* const shims[]; // parallel to `entries`
+
+// Python's functions, as addresses: `activate` fills them in, so no Python header is needed and one
+// library serves every CPython.
+struct Python {
+    void* (*save)();         // PyEval_SaveThread
+    void (*restore)(void*);  // PyEval_RestoreThread
+    void* (*current)();      // the attached thread state: this thread's from 3.12 on, the process's before
+    void* (*own)();          // PyGILState_GetThisThreadState
+    int (*finalizing)();     // Py_IsFinalizing
+    int current_is_own;      // 1 from CPython 3.12 on
+};
+extern Python python;
+
+class Released;
+
+// What this thread is inside of. Plain data with a constant initialiser: reading it costs one load.
+struct Thread {
+    Released* outermost; // the shim that this thread entered first, if any
+    void* state;         // its Python thread state while it is inside
+};
+extern __thread Thread thread;
+
+inline void* own_state()
+{
+    return thread.state ? thread.state : python.own();
+}
+
+// Brackets one call: takes the guard, releases the GIL if this thread holds it, and undoes both.
+//
+// Only a Python thread's outermost call takes the guard, whether or not a wrapper has released the GIL
+// already; C++ worker threads never do. A call nested in a released one finds the GIL gone and passes
+// straight through; one made by a Python callback holds the GIL again, so it releases, but never waits.
+class Released {
+public:
+    Released(Entry& entry, void* self)
+    {
+        void* const current = python.current();
+        if (python.current_is_own ? current != nullptr : (current && current == own_state())) {
+            begin(entry, self, true);
+        } else if (!thread.outermost && entry.method->guard != Guard::none && python.own()) {
+            begin(entry, self, false);
+        } else {
+#ifdef GILGEN_COUNT
+            entry.passed.fetch_add(1, std::memory_order_relaxed);
+#endif
+        }
+    }
+
+    // CPython up to 3.13 ends a daemon thread that wants the GIL during shutdown by unwinding it, so
+    // this destructor must let an unwinding through.
+    ~Released() noexcept(false)
+    {
+        if (began_) end();
+    }
+
+    Released(Released const&) = delete;
+    Released& operator=(Released const&) = delete;
+
+private:
+    friend class Claims;
+
+    void begin(Entry& entry, void* self, bool holds);
+    void end();
+    void claim(Entry& entry, void* self, bool holds);
+
+    static constexpr int inline_capacity = 12;
+
+    bool began_ = false;
+    void* state_ = nullptr;      // what PyEval_SaveThread gave, to be restored
+    void** objects_ = nullptr;   // what this call has taken hold of; null when nothing
+    int object_count_ = 0;
+    Released* next_ = nullptr;   // in the list of claims
+    Released* previous_ = nullptr;
+    void* inline_objects_[inline_capacity];
+};
+
+} // namespace gilgen

@@ -1,0 +1,33 @@
+// Rebinding: writing the address of a shim into the slots that name its function, and taking it out.
+#pragma once
+
+#include <cstdint>
+
+namespace gilgen {
+
+// What one round of rebinding did.
+struct Bound {
+    std::uint32_t libraries; // libraries of the toolkit seen for the first time
+    std::uint32_t vtable;    // vtable slots and other stored addresses rebound
+    std::uint32_t got;       // call slots rebound
+    std::uint32_t skipped;   // slots left alone because what they hold could not be confirmed
+    std::uint32_t refused;   // libraries left alone because they are not those that the shims were made for
+};
+
+// One library that the shims were made for.
+struct Known {
+    char const* path;
+    char const* build_id;   // hexadecimal; empty where the file has none
+    std::uint32_t symbolic; // 1: linked with -Bsymbolic or the like, its slots carry addresses, not names
+};
+
+// Says which libraries belong to the toolkit. `libraries` must live as long as the process.
+void know(Known const* libraries, std::uint32_t count);
+
+// Rebinds what has been loaded since the last call.
+Bound bind();
+
+// Puts every old value back.
+void unbind();
+
+} // namespace gilgen

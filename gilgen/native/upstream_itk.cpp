@@ -1,0 +1,71 @@
+// The filters upstream of an ITK process object, found with ITK's own exported functions.
+#include "guard.hpp"
+
+#include <algorithm>
+
+namespace gilgen {
+
+char const* const walker_symbols[] = {
+    "_ZN3itk13ProcessObject9GetInputsEv",   // std::vector<DataObject::Pointer> ProcessObject::GetInputs()
+    "_ZNK3itk10DataObject9GetSourceEv",     // SmartPointer<ProcessObject> DataObject::GetSource() const
+    "_ZNK3itk6Object10UnRegisterEv",        // void Object::UnRegister() const
+    nullptr,
+};
+void* walker_functions[3];
+
+bool walkers_ready()
+{
+    return std::find(std::begin(walker_functions), std::end(walker_functions), nullptr) == std::end(walker_functions);
+}
+
+namespace {
+
+// An ITK smart pointer that a function returned: one pointer, one reference to give back.
+struct Reference {
+    void* object = nullptr;
+
+    Reference(Reference const&) = delete;
+    ~Reference()
+    {
+        if (object) reinterpret_cast<void (*)(void*)>(walker_functions[2])(object);
+    }
+};
+
+void nothing(void*, std::vector<void*>&) {}
+
+void upstream_of_data(void* data, std::vector<void*>& found)
+{
+    Reference const source = reinterpret_cast<Reference (*)(void*)>(walker_functions[1])(data);
+    if (source.object && std::find(found.begin(), found.end(), source.object) == found.end()) {
+        found.push_back(source.object);
+    }
+}
+
+// Breadth first over the inputs; `found` doubles as the queue.
+void upstream_of(std::size_t next, std::vector<void*>& found)
+{
+    for (; next < found.size(); ++next) {
+        auto const inputs = reinterpret_cast<std::vector<Reference> (*)(void*)>(walker_functions[0])(found[next]);
+        for (Reference const& input : inputs) {
+            if (input.object) upstream_of_data(input.object, found);
+        }
+    }
+}
+
+void upstream_of_process(void*, std::vector<void*>& found)
+{
+    upstream_of(found.size() - 1, found);
+}
+
+void upstream_of_data_object(void* self, std::vector<void*>& found)
+{
+    std::size_t const first = found.size();
+    upstream_of_data(self, found);
+    upstream_of(first, found);
+}
+
+} // namespace
+
+Walker const walkers[] = {nothing, upstream_of_process, upstream_of_data_object};
+
+} // namespace gilgen

@@ -1,0 +1,1 @@
+"""What gilgen generates from: Jinja2 templates of C++ and CMake."""
