@@ -1,0 +1,153 @@
+"""Evidence -> verdict. Pure functions on records: the same evidence always reads the same way.
+
+The window is the proof; timing and py-spy are further witnesses. Each may abstain. A clear contradiction
+gives "unknown" with both sides shown; a machine too busy to tell gives "unknown" as well, never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gilgen.diagnostics.window import STALL
+
+from gilgen.model import Overlap, Verdict, Window, Witness
+
+Reading = Literal["releases", "holds", "partly", "too short", "unknown", ""]
+"""What one witness says; "" abstains."""
+
+TOO_SHORT = 0.03
+"""Seconds: fewer than thirty heartbeats, where a delayed tick or two would decide the verdict."""
+
+BUSY_SHARE = 0.25
+"""If load alone opens gaps of this share of the call's length, an absent tick proves nothing."""
+
+HOLDS_COVERED = 0.05
+"""A call that lets others run in less than this share holds: a message printed on the way is no release."""
+
+PARTLY_COVERED = 0.9
+"""A release leaves at least this share of the call to others; converting arguments takes little."""
+
+LOAD_FACTOR = 4.0
+"""A gap counts as the call's own only when it is so many times what load opens beside it."""
+
+SIMULTANEOUS = 1.2
+"""Processor seconds in a second. One thread at a time gives at most 1; a fifth is beyond any clock's error."""
+
+IN_TURN_RATIO = 1.15
+"""Serial / parallel of calls that run one after the other, with what timing scatters."""
+
+IN_TURN_PROCESSOR = 1.08
+"""Processor seconds in a second of calls that run one after the other, with what waiting costs."""
+
+FREE_CORES = 1.6
+"""The ratio that calls known to release must reach before timing may say "holds"."""
+
+COMPUTES = 0.85
+"""Processor seconds in a second below which a call waits by itself (disk), and timing says nothing."""
+
+FEW_SAMPLES = 10
+"""Fewer samples than this say nothing."""
+
+MOSTLY, HARDLY = 0.6, 0.2
+"""Shares of samples: above the first py-spy saw the GIL held throughout, below the second hardly ever. How
+many samples there are is itself measured over 0.2 s and scatters, so the first stands well below 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and the reading of the evidence in a sentence."""
+
+    verdict: Verdict
+    because: str
+
+
+def read_window(window: Window) -> tuple[Reading, str]:
+    """What the window says, and why."""
+    if window.duration < TOO_SHORT:
+        return (
+            "too short",
+            f"the call took {window.duration:.3f} s; below {TOO_SHORT} s ticks are too few to judge",
+        )
+    if window.reference_gap > BUSY_SHARE * window.duration:
+        gap = f"{window.reference_gap:.3f} s"
+        return (
+            "unknown",
+            f"the machine was too busy: even beside a call known to release nobody ran for {gap}",
+        )
+    if window.ticks == 0:
+        return "holds", f"no other thread ran during {window.duration:.3f} s"
+    return _read_ticks(window)
+
+
+def _read_ticks(window: Window) -> tuple[Reading, str]:
+    """The reading of a window that others ran in."""
+    figures = f"others ran in {window.covered:.0%} of {window.duration:.3f} s and waited up to {window.longest_gap:.3f} s"
+    if window.covered < HOLDS_COVERED:
+        return "holds", figures
+    if window.covered >= PARTLY_COVERED and window.longest_gap <= max(STALL, BUSY_SHARE * window.duration):
+        return "releases", figures
+    if window.longest_gap < LOAD_FACTOR * window.reference_gap:
+        return "unknown", f"{figures}, but load alone made them wait {window.reference_gap:.3f} s"
+    return "partly", figures
+
+
+def is_clear(window: Window, windows: int) -> bool:
+    """Whether a case needs no further window: a release needs one; a hold is asked twice."""
+    reading, _ = read_window(window)
+    return reading in {"releases", "too short"} or (reading == "holds" and windows > 1)
+
+
+def read_overlap(overlap: Overlap) -> tuple[Reading, str]:
+    """What serial against parallel says, and why."""
+    figures = f"two at once took {overlap.parallel:.3f} s, in turn {overlap.serial:.3f} s"
+    if overlap.simultaneous >= SIMULTANEOUS:
+        return "releases", f"{figures} ({overlap.simultaneous:.1f} processor seconds a second)"
+    if overlap.busy < COMPUTES or overlap.reference < FREE_CORES:
+        return "", f"{figures}, on a machine or for a call where that says nothing"
+    if overlap.ratio <= IN_TURN_RATIO and overlap.simultaneous <= IN_TURN_PROCESSOR:
+        return "holds", figures
+    return "", figures
+
+
+def read_witness(witness: Witness) -> tuple[Reading, str]:
+    """What py-spy says, and why."""
+    figures = f"py-spy saw the GIL held in {witness.holding} of {witness.samples} samples"
+    if witness.samples < FEW_SAMPLES:
+        return "", figures
+    share = witness.holding / witness.samples
+    if share >= MOSTLY:
+        return "holds", figures
+    return ("releases" if share <= HARDLY else "partly"), figures
+
+
+def judge(window: Window | None, overlap: Overlap | None = None, witness: Witness | None = None) -> Judgement:
+    """Combine all evidence. Without a window there is no proof, so the verdict is "unknown"."""
+    if window is None:
+        return Judgement("unknown", "the window was not measured")
+    reading, because = read_window(window)
+    if reading in {"too short", "unknown", ""}:
+        return Judgement("too short" if reading == "too short" else "unknown", because)
+    others = []
+    if overlap is not None:
+        others.append(read_overlap(overlap))
+    if witness is not None:
+        others.append(read_witness(witness))
+    against = [figures for other, figures in others if _contradicts(reading, other)]
+    if against:
+        return Judgement(
+            "unknown",
+            f"the witnesses disagree: by the window it {reading} ({because}), but {'; '.join(against)}",
+        )
+    return Judgement(_verdict(reading), because)
+
+
+def _contradicts(window: Reading, other: Reading) -> bool:
+    """Only opposites contradict: "partly" is near both, and who abstains says nothing."""
+    return {window, other} == {"releases", "holds"}
+
+
+def _verdict(reading: Reading) -> Verdict:
+    if reading == "releases":
+        return "releases"
+    return "holds" if reading == "holds" else "partly"
