@@ -1,0 +1,69 @@
+"""`gilgen diagnose`: measure which calls let other threads run, plain and with shims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gilgen import store
+from gilgen.commands.common import counted, json_option, output, toolkits_argument, write_json
+from gilgen.diagnostics import report as reporting
+from gilgen.diagnostics.isolate import DEADLINE
+from gilgen.diagnostics.run import Choice, diagnose
+from gilgen.errors import InvalidRunError
+
+
+@click.command()
+@toolkits_argument
+@click.option(
+    "--case",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Only cases whose name or call matches; may be repeated.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(["before", "after"]),
+    help="Measure only the plain library, or only with shims.",
+)
+@click.option("--quick", is_flag=True, help="A few telling cases, each once, without py-spy: about a minute.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=1.0),
+    default=DEADLINE,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each case.",
+)
+@json_option
+def command(
+    toolkits: tuple[str, ...],
+    patterns: tuple[str, ...],
+    only: str | None,
+    deadline: float,
+    json_file: Path | None,
+    *,
+    quick: bool,
+) -> None:
+    """Measure real calls, before and after.
+
+    Each case runs in its own process with a deadline, first as the wheel has it, then with the shims.
+    Three witnesses look at it: ticks of another thread inside the call, two calls at once against two
+    in turn, and py-spy from outside. Calls whose answer is known are part of every run; if one of them
+    reads wrong, the run is invalid (exit code 20).
+    """
+    halves = tuple(half for half in ("before", "after") if only in {None, half})
+    choice = Choice(tuple(dict.fromkeys(toolkits)), patterns, halves, deadline, quick)  # type: ignore[arg-type]
+    with counted("Measuring", choice.count()) as advance:
+        report = diagnose(choice, advance)
+    store.write(reporting.last_report(), report)
+    if str(json_file) != "-":
+        output.print(reporting.as_text(report), soft_wrap=True, markup=False)
+    write_json(json_file, report)
+    if not report.valid:
+        raise InvalidRunError(
+            "A control of the harness failed: nothing that was measured in this run counts.",
+            "Run `gilgen diagnose` again on a quieter machine; the report says which control failed.",
+        )
