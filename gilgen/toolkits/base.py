@@ -38,10 +38,12 @@ class DebianPackages:
     Attributes:
         development: the -dev package whose upstream version is the toolkit's.
         companions: further -dev packages that its headers include (ITK: Eigen).
+        includes: the companions' header folders below an include prefix.
     """
 
     development: str
     companions: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,13 @@ class Toolkit(Protocol):
     debian: DebianPackages
     walkers: tuple[str, ...]
     """How the native guard finds the filters upstream, by name, in the order of `native/upstream_*.cpp`."""
+    wrappers_hold_code: bool
+    """The extension modules hold the toolkit's own code too, so importing CPython's API says nothing of it."""
     header_dirs: tuple[str, ...]
     """Globs of the header folder below an include prefix ("vtk-9*", "ITK-5*"); "" is the prefix itself."""
+
+    sdk: str
+    """The import package that holds the headers of a wheel's own version; "" where there is no such thing."""
 
     def installation(self) -> Installation:
         """The installed package. Raises ToolkitNotFoundError where there is none."""
@@ -90,6 +97,9 @@ class Toolkit(Protocol):
 
     def clang_flags(self, headers: Headers) -> list[str]:
         """Flags for libclang, include folders among them."""
+
+    def walker_of(self, ancestry: frozenset[str]) -> str:
+        """Which of `walkers` serves a class, given its name and those of all its ancestors."""
 
     def exposed(self, installation: Installation) -> tuple[ExposedClass, ...]:
         """Every class and method that the installed package exposes to Python, without importing into this process."""
