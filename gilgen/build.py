@@ -109,6 +109,17 @@ def _call(command: list[str]) -> None:
         )
 
 
+def ensure(generated: store.Made, toolkit: str, version: str, notify: Notify) -> tuple[store.Made, Path]:
+    """Build the wheel for generated sources unless it is there: (artefact, the wheel's path)."""
+    compiler = find_compiler()
+
+    def make(folder: Path) -> None:
+        build(generated.folder, folder, compiler, notify=notify)
+
+    made = store.ensure("build", toolkit, version, store.key_of(generated.key, *compiler.command, compiler.version), make)
+    return made, next(made.folder.glob("*.whl"))
+
+
 def distribution_name(toolkit: str) -> str:
     """The name of a toolkit's shim wheel as pip knows it."""
     return f"gilgen-shims-{toolkit}"
@@ -119,7 +130,7 @@ def wheel_version(manifest: Manifest) -> str:
     return f"{manifest.version}+gilgen.{manifest.gilgen}"
 
 
-def build(sources: Path, folder: Path, *, notify: Notify = lambda _: None) -> Path:
+def build(sources: Path, folder: Path, compiler: Compiler, *, notify: Notify = lambda _: None) -> Path:
     """Compile the sources in `sources` and pack the shim wheel into `folder`.
 
     Returns:
@@ -127,10 +138,9 @@ def build(sources: Path, folder: Path, *, notify: Notify = lambda _: None) -> Pa
 
     Raises:
         ArtefactError: `sources` is not a folder that `generate` wrote.
-        NoCompilerError, CompileError, StoreError: as they say.
+        CompileError, StoreError: as they say.
     """
     manifest = store.read(sources / MANIFEST, Manifest)
-    compiler = find_compiler()
     package = f"gilgen_shims_{manifest.toolkit}"
     tag = f"py3-none-linux_{platform.machine()}"
     wheel = folder / f"{package}-{wheel_version(manifest)}-{tag}.whl"

@@ -50,6 +50,23 @@ class ShimSource:
     arguments: str
 
 
+def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str) -> store.Made:
+    """Generate the sources for a plan unless they are there."""
+    key = store.key_of(plan_made.key, machine, *_ingredients())
+
+    def make(folder: Path) -> None:
+        write(store.read(plan_made.folder / "plan.json", Plan), folder, machine)
+
+    return store.ensure("generate", toolkit, version, key, make)
+
+
+def _ingredients() -> list[str]:
+    """Everything besides the plan that the sources are made from."""
+    folders = (resources.files("gilgen.templates"), resources.files("gilgen.native"))
+    files = sorted((entry for folder in folders for entry in folder.iterdir() if entry.is_file()), key=lambda entry: entry.name)
+    return [entry.read_text(encoding="utf-8") for entry in files if not entry.name.endswith(".py")]
+
+
 def released(plan: Plan) -> list[Decision]:
     """The decisions that get a shim, in a fixed order."""
     return sorted((decision for decision in plan.decisions if decision.action == "release"), key=lambda d: (d.library, d.python, d.symbol))
@@ -91,12 +108,18 @@ def generate(plan: Plan, folder: Path, machine: str) -> list[Path]:
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise ArtefactError(f"{folder} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
     with store.new_folder(folder) as draft:
+        write(plan, draft, machine)
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def write(plan: Plan, folder: Path, machine: str) -> None:
+    """Fill `folder`, which exists, with the sources and the manifest."""
+    with store.explained(folder):
         for name, text in sources(plan, machine).items():
-            path = draft / name
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        (draft / MANIFEST).write_bytes(store.encode(manifest_of(plan, machine)))
-    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        (folder / MANIFEST).write_bytes(store.encode(manifest_of(plan, machine)))
 
 
 def sources(plan: Plan, machine: str) -> dict[str, str]:

@@ -14,7 +14,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +60,30 @@ def key_of_files(paths: Iterable[Path]) -> str:
 def artefact_dir(stage: str, toolkit: str, version: str, key: str) -> Path:
     """The folder of one artefact, for example `<cache>/scan/vtk-9.6.2-<key>`. It may not exist yet."""
     return cache_dir() / stage / f"{toolkit}-{version}-{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An artefact that is there: its folder and key, whether it was there already, and the seconds it took."""
+
+    folder: Path
+    key: str
+    cached: bool
+    seconds: float
+
+
+def ensure(stage: str, toolkit: str, version: str, key: str, make: Callable[[Path], None]) -> Made:
+    """Find an artefact in the cache, or let `make` fill its folder: once, whole or not at all, whoever else asks."""
+    folder = artefact_dir(stage, toolkit, version, key)
+    if folder.is_dir():
+        return Made(folder, key, cached=True, seconds=0.0)
+    started = time.monotonic()
+    with lock(folder.name + "-" + stage):
+        if folder.is_dir():
+            return Made(folder, key, cached=True, seconds=0.0)
+        with new_folder(folder) as draft:
+            make(draft)
+    return Made(folder, key, cached=False, seconds=time.monotonic() - started)
 
 
 @contextlib.contextmanager

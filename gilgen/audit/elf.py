@@ -8,8 +8,7 @@ Sources: System V ABI, chapters 4 and 5, and its AMD64 and AArch64 supplements.
 from __future__ import annotations
 
 import mmap
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -21,8 +20,12 @@ from numpy.typing import NDArray
 from gilgen.errors import ArtefactError
 
 SYMBOL = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")])
+PROGRAM_HEADER = np.dtype(
+    [("type", "<u4"), ("flags", "<u4"), ("offset", "<u8"), ("address", "<u8"), ("physical", "<u8"), ("size", "<u8"), ("memory", "<u8"), ("align", "<u8")]
+)
 RELOCATION = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
+PT_LOAD, PT_DYNAMIC, PT_NOTE, NT_GNU_BUILD_ID = 1, 2, 4, 3
 DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 10
 DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
 
@@ -48,17 +51,17 @@ class Library:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 elf = ELFFile(file)
                 self.machine: str = elf.get_machine_arch()
-                self._segments = [
-                    (h.p_vaddr, h.p_filesz, h.p_offset, h.p_flags) for h in (s.header for s in elf.iter_segments()) if h.p_type == "PT_LOAD"
-                ]
-                self.build_id = _build_id(elf)
-                dynamic = next((s for s in elf.iter_segments() if s.header.p_type == "PT_DYNAMIC"), None)
-                self._tags: dict[int, list[int]] = {}
-                raw = np.frombuffer(self._map, "<u8", dynamic.header.p_filesz // 16 * 2, dynamic.header.p_offset) if dynamic else np.zeros(0, "<u8")
+                header = elf.header
+                headers = np.frombuffer(self._map, PROGRAM_HEADER, header.e_phnum, header.e_phoff).tolist()
         except (ELFError, OSError, ValueError) as error:
             raise ArtefactError(f"{path} is not a shared library that can be read: {error}.", "Reinstall the package that it belongs to.") from error
-        if self.machine not in RELOCATIONS or not dynamic:
+        self._segments = [(address, size, offset) for kind, _, offset, address, _, size, _, _ in headers if kind == PT_LOAD]
+        dynamic = next(((offset, size) for kind, _, offset, _, _, size, _, _ in headers if kind == PT_DYNAMIC), None)
+        if self.machine not in RELOCATIONS or header.e_ident.EI_CLASS != "ELFCLASS64" or dynamic is None:
             raise ArtefactError(f"{path} is not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
+        self.build_id = next((found for kind, _, offset, _, _, size, _, _ in headers if kind == PT_NOTE and (found := self._build_id(offset, size))), "")
+        self._tags: dict[int, list[int]] = {}
+        raw = np.frombuffer(self._map, "<u8", dynamic[1] // 16 * 2, dynamic[0])
         for tag, value in raw.reshape(-1, 2).tolist():
             if tag == 0:
                 break
@@ -77,17 +80,16 @@ class Library:
         self._strings = b""
         self._map.close()
 
-    def defined(self, pattern: re.Pattern[bytes]) -> dict[str, int]:
-        """Functions that this library defines and exports and whose whole mangled name `pattern` matches: name -> address."""
+    def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, int]:
+        """Functions that this library defines and exports and whose mangled name is `wanted`: name -> address."""
         table = self._symbols()
         defined = table[(table["section"] != 0) & ((table["info"] & 15) == 2) & (table["value"] != 0)]  # STT_FUNC
-        by_name = dict(zip(defined["name"].tolist(), defined["value"].tolist(), strict=True))
         strings = self._strings
         found = {}
-        for match in pattern.finditer(strings):
-            value = by_name.get(match.start())
-            if value is not None and strings[match.end()] == 0:
-                found[match.group().decode()] = value
+        for name, value in zip(defined["name"].tolist(), defined["value"].tolist(), strict=True):
+            text = strings[name : strings.find(b"\0", name)]
+            if wanted(text):
+                found[text.decode()] = value
         return found
 
     def imports(self, prefixes: Iterable[bytes]) -> bool:
@@ -120,8 +122,20 @@ class Library:
         addends = relocations["addend"][(relocations["info"] & 0xFFFFFFFF) == relative]
         return bool(np.isin(addends, np.fromiter(definitions.values(), "<i8")).any())
 
+    def _build_id(self, offset: int, size: int) -> str:
+        """The GNU build id among the notes of one segment; empty where it holds none."""
+        end = offset + size
+        while offset + 12 <= end:
+            name_size, size, kind = np.frombuffer(self._map, "<u4", 3, offset).tolist()
+            name = self._map[offset + 12 : offset + 12 + name_size]
+            start = offset + 12 + (name_size + 3) // 4 * 4
+            if kind == NT_GNU_BUILD_ID and name == b"GNU\0":
+                return self._map[start : start + size].hex()
+            offset = start + (size + 3) // 4 * 4
+        return ""
+
     def _offset(self, address: int) -> int:
-        for start, size, offset, _ in self._segments:
+        for start, size, offset in self._segments:
             if start <= address < start + size:
                 return address - start + offset
         raise ArtefactError(f"{self.path} is damaged: nothing is mapped at {address:#x}.", "Reinstall the package that it belongs to.")
@@ -151,12 +165,3 @@ class Library:
             if start in self._tags and self._tags.get(size, [0])[0]
         ]
         return np.concatenate(tables) if tables else np.zeros(0, RELOCATION)
-
-
-def _build_id(elf: ELFFile) -> str:
-    for segment in elf.iter_segments():
-        if segment.header.p_type == "PT_NOTE":
-            for note in segment.iter_notes():
-                if note["n_type"] == "NT_GNU_BUILD_ID":
-                    return str(note["n_desc"])
-    return ""

@@ -1,0 +1,552 @@
+"""Api + what Python sees + symbols + rules + configuration -> Plan: release or keep, each with its reason.
+
+The order in which a method is decided: what the user excludes is kept; what a hazard or the calling
+convention forbids is kept; what the user includes, and what a family of methods known to block names,
+is released; everything else is kept because nothing says that it blocks.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.version import Version
+
+from gilgen import config, demangle, headers, rules, scan, store, toolkits
+from gilgen.audit import elf
+from gilgen.config import Config
+from gilgen.model import Api, Class, Coverage, Decision, Library, Method, Plan
+from gilgen.toolkits.base import ExposedClass, Installation, Toolkit
+
+Notify = Callable[[str], None]
+
+FILE = "plan.json"
+
+THREAD_SAFE_WRAPPERS = {"vtk": Version("9.4")}
+"""From this version on the toolkit's wrappers take the GIL wherever C++ comes back to Python objects."""
+
+REAL = frozenset({"float", "double"})
+
+
+def plan(installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config) -> Plan:
+    """Decide every method of a toolkit that a rule or the user names.
+
+    Args:
+        installation: the toolkit as it is installed.
+        api: what its headers declare.
+        exposed: what its package exposes to Python.
+        settings: the user's own word.
+
+    Raises:
+        ConfigError: the rules are damaged.
+        ArtefactError: one of the toolkit's libraries cannot be read.
+    """
+    planner = _Planner(installation, api, exposed, settings)
+    return planner.plan()
+
+
+def ensure(name: str, headers_dir: Path | None, notify: Notify) -> store.Made:
+    """Make a toolkit's plan unless it is there, and all that it needs.
+
+    Args:
+        name: the toolkit.
+        headers_dir: a folder of headers that the user named, if any.
+        notify: called with remarks on what is under way.
+
+    Raises:
+        ToolkitNotFoundError, HeadersNotFoundError, ScanError, ConfigError, ArtefactError, StoreError: as they say.
+    """
+    toolkit = toolkits.get(name)
+    installation = toolkit.installation()
+    settings = config.load()
+    found = headers.find(toolkit, installation, headers_dir, notify)
+    files = [Path(found.root) / file for file in toolkit.header_files(Path(found.root))]
+    key = store.key_of(
+        installation.key, installation.root, found, store.key_of_files(files), rules.text(name), settings.include, settings.exclude
+    )
+
+    def make(folder: Path) -> None:
+        api = scan.scan(toolkit, installation, found, notify)
+        notify(f"Reading what {name} {installation.version} exposes and defines")
+        store.write(folder / FILE, plan(installation, api, exposed(toolkit, installation), settings))
+
+    return store.ensure("plan", name, installation.version, key, make)
+
+
+def read(made: store.Made) -> Plan:
+    """The plan that `ensure` made or found."""
+    return store.read(made.folder / FILE, Plan)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Everything that an installed package exposes to Python."""
+
+    classes: tuple[ExposedClass, ...]
+
+
+def exposed(toolkit: Toolkit, installation: Installation) -> tuple[ExposedClass, ...]:
+    """What the installed package exposes, from the cache where it is unchanged."""
+
+    def make(folder: Path) -> None:
+        store.write(folder / "exposed.json", Exposure(toolkit.exposed(installation)))
+
+    made = store.ensure("exposed", toolkit.name, installation.version, store.key_of(installation.key, installation.root), make)
+    return store.read(made.folder / "exposed.json", Exposure).classes
+
+
+class _Planner:
+    def __init__(self, installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config) -> None:
+        self.installation = installation
+        self.toolkit = toolkits.get(installation.toolkit)
+        self.api = api
+        self.config = settings
+        self.rules = rules.load(installation.toolkit)
+        self.classes = {cls.name: cls for cls in api.classes}
+        self.exposed = exposed
+        self.types_by_python = {cls.name: cls.cxx for cls in exposed}
+        self.exposed_by_type = {demangle.normal(cls.cxx): cls for cls in exposed}
+        self.names_by_template: dict[str, set[str]] = defaultdict(set)
+        for cls in exposed:
+            self.names_by_template[demangle.normal(cls.cxx).partition("<")[0]].update(method.name for method in cls.methods)
+        self._ancestry: dict[str, frozenset[str]] = {}
+        self.libraries: list[Library] = []
+        self.definitions: dict[str, list[str]] = defaultdict(list)
+        minimum = THREAD_SAFE_WRAPPERS.get(installation.toolkit)
+        self.wrappers_thread_safe = minimum is None or Version(installation.version) >= minimum
+
+    def plan(self) -> Plan:
+        candidates = list(self._candidates())
+        self._read_libraries({method.symbol for _, method, _ in candidates if method.symbol})
+        decisions = [self._decide(cls, method, family) for cls, method, family in candidates]
+        decisions += self._decide_templates()
+        decisions = self._unique(decisions)
+        coverage, decisions = self._coverage(decisions)
+        decisions.sort(key=lambda decision: (decision.python, decision.declaration, decision.symbol))
+        return Plan(
+            toolkit=self.installation.toolkit,
+            version=self.installation.version,
+            package=self.installation.package,
+            distribution_key=self.installation.key,
+            headers=self.api.headers,
+            libraries=tuple(self.libraries),
+            decisions=tuple(decisions),
+            coverage=coverage,
+        )
+
+    # ------------------------------------------------------------------------------------ candidates
+
+    def ancestry(self, name: str) -> frozenset[str]:
+        """A class and all that it derives from, by name without template arguments."""
+        known = self._ancestry.get(name)
+        if known is None:
+            self._ancestry[name] = frozenset({name})  # a class that derives from itself ends here
+            cls = self.classes.get(name)
+            bases = [self.ancestry(base.name) for base in cls.bases] if cls else []
+            known = self._ancestry[name] = frozenset({name}).union(*bases)
+        return known
+
+    @functools.cache  # noqa: B019 - as above
+    def family_of(self, cls: str, name: str, parameters: str) -> rules.Family | None:
+        """The first family that names a method; what the user includes comes before all."""
+        if self._asked(self.config.include, cls, name):
+            return rules.Family("config:include", f"Included by {self.config.file}.", frozenset({cls}), (name,))
+        ancestry = self.ancestry(cls)
+        return next((family for family in self.rules.families if family.covers(ancestry, name, parameters)), None)
+
+    def _asked(self, patterns: tuple[str, ...], cls: str, name: str) -> bool:
+        return any(rules.matches(f"{spelling}.{name}", patterns) for spelling in self._spellings(cls)) if patterns else False
+
+    def _spellings(self, cls: str) -> list[str]:
+        """The names by which a user may mean a C++ class."""
+        python = self.exposed_by_type.get(demangle.normal(cls))
+        short = cls.partition("<")[0].rpartition("::")[2]
+        return [cls, f"{self.installation.toolkit}.{short}", *([python.name] if python else [])]
+
+    @functools.cache  # noqa: B019 - the planner lives as long as one plan is made
+    def _never(self, name: str) -> bool:
+        """Whether a rule keeps every method of this name, so that it is not even a candidate."""
+        return any(not keep.classes and keep.covers(frozenset(), name) for keep in self.rules.keeps)
+
+    def _reachable(self, cls: str, name: str) -> bool:
+        """Whether Python can call this method of an object of this class, by its own or by a base's wrapper."""
+        return any(name in self.names_by_template.get(ancestor, ()) for ancestor in self.ancestry(cls))
+
+    def _candidates(self) -> Iterable[tuple[Class, Method, rules.Family]]:
+        for cls in self.api.classes:
+            if cls.template:
+                continue
+            for method in cls.methods:
+                if method.kind != "method" or method.deleted or not (method.access == "public" or method.virtual or method.override):
+                    continue
+                if not self._reachable(cls.name, method.name) or self._never(method.name):
+                    continue
+                family = self.family_of(cls.name, method.name, _parameters(method))
+                if family:
+                    yield cls, method, family
+
+    # --------------------------------------------------------------------------------------- symbols
+
+    @functools.cached_property
+    def _template_member(self) -> re.Pattern[bytes]:
+        """Mangled members of class templates whose method some family names (Itanium C++ ABI, 5.1.2)."""
+        patterns = {pattern for family in self.rules.families for pattern in family.methods} | {
+            pattern.rpartition(".")[2] for pattern in self.config.include
+        }
+        names = "|".join(sorted(re.escape(pattern).replace(r"\*", r"\w*") for pattern in patterns if pattern != "*"))
+        return re.compile(rf"^_ZNK?.*E\d+(?:{names})E".encode())
+
+    def _read_libraries(self, symbols: set[str]) -> None:
+        exact = {symbol.encode() for symbol in symbols}
+        pattern = self._template_member
+        known: dict[bytes, bool] = {}
+
+        def wanted(name: bytes) -> bool:
+            if not name.startswith(b"_ZN"):
+                return False
+            answer = known.get(name)
+            if answer is None:
+                answer = known[name] = name in exact or pattern.match(name) is not None
+            return answer
+
+        for path in self.installation.libraries:
+            file = self.installation.root / path
+            with elf.Library(file) as library:
+                found = library.defined(wanted)
+                for symbol in found:
+                    self.definitions[symbol].append(path)
+                self.libraries.append(
+                    Library(
+                        path=path,
+                        size=file.stat().st_size,
+                        build_id=library.build_id,
+                        symbolic=library.carries_addresses(found),
+                        uses_cpython=library.imports((b"Py", b"_Py")),
+                    )
+                )
+
+    # ------------------------------------------------------------------------------------- decisions
+
+    def _decide(self, cls: Class, method: Method, family: rules.Family) -> Decision:
+        """One overload of an ordinary class; its symbol is clang's own."""
+        draft = Decision(
+            python=f"{self._python_name(cls.name)}.{method.name}",
+            declaration=_declaration(cls.name, method),
+            symbol=method.symbol,
+            action="keep",
+            reason="",
+            why="",
+            carriers=(method.carrier, *(parameter.carrier for parameter in method.parameters)),
+            static=method.static,
+        )
+        return self._judged(draft, cls.name, method, family)
+
+    def _decide_templates(self) -> list[Decision]:
+        """Instantiations of class templates, from the symbols that the libraries define."""
+        decisions = []
+        for symbol in sorted(self.definitions):
+            member = demangle.member(symbol) if self._template_member.match(symbol.encode()) else None
+            cls = self.classes.get(member.template) if member else None
+            if member is None or cls is None or not cls.template or not self._reachable(cls.name, member.name):
+                continue
+            family = self.family_of(cls.name, member.name, ",".join(member.parameters))
+            if family is None:
+                continue
+            decisions.append(self._decide_member(symbol, member, cls, family))
+        return decisions
+
+    def _decide_member(self, symbol: str, member: demangle.Member, cls: Class, family: rules.Family) -> Decision:
+        overloads = [
+            method
+            for method in cls.methods
+            if method.name == member.name and len(method.parameters) == len(member.parameters) and method.const == member.const
+        ]
+        method = overloads[0] if overloads else None
+        draft = Decision(
+            python=f"{self._python_name(member.scope)}.{member.name}",
+            declaration=f"{method.result if method else '?'} {member.scope}::{member.name}({', '.join(member.parameters)})",
+            symbol=symbol,
+            action="keep",
+            reason="",
+            why="",
+            carriers=(method.carrier if method else "", *(demangle.carrier(kind) for kind in member.parameters)),
+            static=method.static if method else False,
+        )
+        if method is None:
+            return replace(draft, reason="not-declared", why="The headers declare no such method of the class template.")
+        if any(_differs(method, other) for other in overloads):
+            return replace(draft, reason="ambiguous", why="Several overloads of the class template take as many parameters, and only their results would tell them apart.")
+        return self._judged(draft, cls.name, method, family)
+
+    def _python_name(self, scope: str) -> str:
+        """The Python class behind a C++ type; the C++ type itself where Python sees only its bases."""
+        normal = demangle.normal(scope)
+        exact = self.exposed_by_type.get(normal)
+        if exact:
+            return exact.name
+        # The wrapping's tables leave default template arguments out; a demangled name has them all.
+        for length in range(len(normal) - 1, normal.find("<"), -1):
+            if normal[length] == ",":
+                shorter = self.exposed_by_type.get(normal[:length] + ">")
+                if shorter:
+                    return shorter.name
+        return scope
+
+    def _judged(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> Decision:
+        """Fill in action, reason, guard, library and copies."""
+        kept = self._hazard(draft, cls, method, family)
+        libraries = self.definitions.get(draft.symbol, [])
+        walker = self.toolkit.walker_of(self.ancestry(cls))
+        return replace(
+            draft,
+            action="keep" if kept else "release",
+            reason=kept[0] if kept else (family.name if ":" in family.name else f"rule:{family.name}"),
+            why=kept[1] if kept else family.why,
+            guard="none" if draft.static else ("object" if family.guard == "pipeline" and not walker else family.guard),
+            walker=walker if family.guard == "pipeline" and not draft.static else "",
+            library=libraries[0] if libraries else "",
+            copies=len(libraries),
+        )
+
+    def _hazard(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
+        """Why a method that blocks is kept all the same: (reason, sentence); None where it is released."""
+        if self._asked(self.config.exclude, cls, method.name) or rules.matches(draft.python, self.config.exclude):
+            return "config:exclude", f"Excluded by {self.config.file}."
+        ancestry = self.ancestry(cls)
+        for keep in self.rules.keeps:
+            if keep.covers(ancestry, method.name):
+                return f"keep:{keep.name}", keep.why
+        return (
+            _unfit(draft, method)
+            or self._unserved(draft, method)
+            or self._unsafe(draft, cls, method, family)
+            or self._hot(draft, family)
+        )
+
+    def _unserved(self, draft: Decision, method: Method) -> tuple[str, str] | None:
+        if method.pure and draft.symbol not in self.definitions:
+            return "pure-virtual", "Has no code of its own; each class that overrides it is decided by itself."
+        if draft.symbol in self.definitions:
+            return None
+        if method.body == "macro":
+            return "keep:trivial", "The whole method comes from a macro: releasing the GIL would cost more than the call."
+        if method.body == "inline":
+            return "inline", "Compiled into its callers: no library exports it, so no slot names it."
+        return "not-exported", "No library of the installed package exports this function, so no slot names it."
+
+    def _unsafe(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
+        libraries = {library.path: library for library in self.libraries}
+        if not self.toolkit.wrappers_hold_code and all(libraries[path].uses_cpython for path in self.definitions[draft.symbol]):
+            return "hazard:uses-cpython", "Defined in a library that calls CPython's API and counts on the GIL."
+        if not self.wrappers_thread_safe and not family.contained:
+            return (
+                "hazard:wrappers-not-thread-safe",
+                f"The wrappers of {self.installation.toolkit} {self.installation.version} touch Python objects without the GIL, and an observer could be reached from here.",
+            )
+        if not self._result_confirmed(cls, method):
+            return "hazard:result-unconfirmed", "The headers are of another version, and the installed package does not confirm the type of the result."
+        return None
+
+    def _hot(self, draft: Decision, family: rules.Family) -> tuple[str, str] | None:
+        passes = self.rules.hot.get(draft.symbol)
+        if passes is None or family.name == "config:include":
+            return None
+        return "hot", f"C++ calls it {passes:,.0f} times for each call from Python: a shim would slow the toolkit's own work."
+
+    @functools.cached_property
+    def _declared_results(self) -> dict[tuple[str, str, int], set[str]]:
+        """Result classes that the installed package itself declares: (class, method, parameters) -> {"scalar", ...}."""
+        results: dict[tuple[str, str, int], set[str]] = defaultdict(set)
+        for cls in self.exposed:
+            for method in cls.methods:
+                for text in method.declarations:
+                    parsed = _parse_declaration(text, method.name)
+                    if parsed:
+                        results[cls.cxx, method.name, parsed[1]].add(parsed[0])
+        return results
+
+    def _result_confirmed(self, cls: str, method: Method) -> bool:
+        """Whether the installed package agrees with the headers on how the result travels."""
+        if self.api.headers.version == self.installation.version:
+            return True
+        wanted = "hidden" if method.carrier == "Hidden" else "scalar"
+        said = {
+            kind
+            for ancestor in self.ancestry(cls)
+            for kind in self._declared_results.get((ancestor, method.name, len(method.parameters)), ())
+        }
+        return wanted in said
+
+    def _unique(self, decisions: list[Decision]) -> list[Decision]:
+        """One release for each symbol: a method reached through two names is decided once."""
+        seen: set[str] = set()
+        result = []
+        for decision in decisions:
+            if decision.action == "release":
+                if decision.symbol in seen:
+                    continue
+                seen.add(decision.symbol)
+            result.append(decision)
+        return result
+
+    # -------------------------------------------------------------------------------------- coverage
+
+    def _coverage(self, decisions: list[Decision]) -> tuple[Coverage, list[Decision]]:
+        """Which wrapped Python methods the plan serves, and why it leaves the other candidates out."""
+        by_name: dict[str, list[Decision]] = defaultdict(list)
+        for decision in decisions:
+            by_name[decision.python].append(decision)
+        released = {name for name, group in by_name.items() if any(d.action == "release" for d in group)}
+        reach = _Reach(self, released)
+        kept: Counter[str] = Counter()
+        direct = through = candidates = 0
+        served: dict[str, list[str]] = defaultdict(list)
+        for cls in self.exposed:
+            for method in cls.methods:
+                name = f"{cls.name}.{method.name}"
+                group = by_name.get(name)
+                if group is None:
+                    template = demangle.normal(cls.cxx).partition("<")[0]
+                    if self._never(method.name) or self.family_of(template, method.name, "") is None:
+                        continue
+                    group = []
+                candidates += 1
+                if name in released:
+                    direct += 1
+                    served[name].append(name)
+                elif targets := reach.through(cls, method.name):
+                    through += 1
+                    for target in targets:
+                        served[target].append(name)
+                else:
+                    kept[group[0].reason if group else "not-exported"] += 1
+        coverage = Coverage(
+            wrapped=sum(len(cls.methods) for cls in self.exposed),
+            candidates=candidates,
+            direct=direct,
+            through=through,
+            kept=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
+        )
+        decisions = [replace(d, served=tuple(sorted(served.get(d.python, ())))) if d.action == "release" else d for d in decisions]
+        return coverage, decisions
+
+
+class _Reach:
+    """Which shims a method without one ends in: in the classes that override it, or in what its body calls."""
+
+    def __init__(self, planner: _Planner, released: set[str]) -> None:
+        self.planner = planner
+        self.by_method: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(released):
+            owner, _, method = name.rpartition(".")
+            self.by_method[method].append(owner)
+        self._texts: dict[str, str] = {}
+
+    def through(self, cls: ExposedClass, name: str) -> list[str]:
+        """Names of released methods that a call of this one ends in."""
+        template = demangle.normal(cls.cxx).partition("<")[0]
+        declared = self.planner.classes.get(template)
+        methods = [method for method in declared.methods if method.name == name] if declared else []
+        if declared is None or not methods:
+            return []
+        overriding = [owner for owner in self.by_method.get(name, ()) if template in self.planner.ancestry(self._cxx(owner))]
+        if overriding and any(method.pure for method in methods):
+            return [f"{owner}.{name}" for owner in overriding]
+        if declared.template or any(method.body == "inline" for method in methods):
+            return self._called(declared, name)
+        return []
+
+    def _cxx(self, python: str) -> str:
+        """The C++ class, without template arguments, behind the class part of a decision's Python name."""
+        known = self.planner.types_by_python.get(python, python)
+        return demangle.normal(known).partition("<")[0]
+
+    def _called(self, cls: Class, name: str) -> list[str]:
+        """Released methods that a body in the headers calls: on the object itself, or through a pointer."""
+        body = self._body(cls, name)
+        ancestry = self.planner.ancestry(cls.name)
+        found = set()
+        for arrow, callee in re.findall(r"(->|\b)([A-Z]\w+)\s*\(", body):
+            for owner in self.by_method.get(callee, ()):
+                if self._cxx(owner) in ancestry or (arrow and callee == name):
+                    found.add(f"{owner}.{callee}")
+        return sorted(found)
+
+    def _body(self, cls: Class, name: str) -> str:
+        """The text of a method's body, from the class's header or the file of its template definitions."""
+        short = re.escape(cls.name.rpartition("::")[2])
+        inside = rf"\b{name}\s*\([^;{{}}]*\)[^;{{}}]*\{{"
+        outside = rf"\b{short}\s*<[^;{{}}()]*>::{name}\s*\([^;{{}}]*\)[^;{{}}]*\{{"
+        header = Path(self.planner.api.headers.root) / cls.header
+        for path, pattern in ((header.with_suffix(".hxx"), outside), (header, inside)):
+            text = self._text(path)
+            match = re.search(pattern, text)
+            if match:
+                return text[match.end() : _closing(text, match.end())]
+        return ""
+
+    def _text(self, path: Path) -> str:
+        key = str(path)
+        if key not in self._texts:
+            self._texts[key] = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return self._texts[key]
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the brace that was opened just before `start` closes."""
+    depth = 1
+    for at in range(start, len(text)):
+        depth += (text[at] == "{") - (text[at] == "}")
+        if depth == 0:
+            return at
+    return len(text)
+
+
+def _parameters(method: Method) -> str:
+    return ",".join(parameter.type for parameter in method.parameters)
+
+
+def _declaration(cls: str, method: Method) -> str:
+    words = ["static"] * method.static + ["virtual"] * (method.virtual and not method.override) + [method.result]
+    parameters = ", ".join(f"{parameter.type} {parameter.name}".strip() for parameter in method.parameters)
+    ending = " const" * method.const + " noexcept" * method.noexcept
+    return f"{' '.join(words)} {cls}::{method.name}({parameters}){ending}"
+
+
+def _differs(one: Method, other: Method) -> bool:
+    """Whether two overloads that a symbol could stand for would need different shims."""
+    return one.static != other.static or one.carrier != other.carrier
+
+
+def _unfit(draft: Decision, method: Method) -> tuple[str, str] | None:
+    """What the scheme of built-in types cannot carry."""
+    if method.variadic:
+        return "unfit:varargs", "Takes a variable number of arguments, which a shim cannot pass on."
+    if not draft.carriers[0]:
+        return "unfit:result", f"Returns {method.result}, which no built-in type carries through a call."
+    for carrier, parameter in zip(draft.carriers[1:], method.parameters, strict=True):
+        if not carrier:
+            return "unfit:parameter", f"Takes {parameter.type} by value, which no built-in type carries through a call."
+    if draft.carriers[0] == "long double":
+        return "unfit:result", "Returns long double, which travels in a register of its own."
+    return None
+
+
+_DECLARATION = re.compile(r"^(?P<result>.*?)\b(?P<name>\w+)\s*\((?P<parameters>.*)\)[^()]*;?\s*$", re.DOTALL)
+_HIDDEN = re.compile(r"(std::|vtkSmartPointer|vtkStdString|vtkVariant|vtkTimeStamp)")
+
+
+def _parse_declaration(text: str, name: str) -> tuple[str, int] | None:
+    """(how the result travels, number of parameters) of a declaration as a wrapper's documentation gives it."""
+    match = _DECLARATION.match(" ".join(text.split()))
+    if match is None or match["name"] != name:
+        return None
+    result = re.sub(r"\b(virtual|static|inline|const)\b", "", match["result"]).strip()
+    parameters = match["parameters"].strip()
+    count = len(demangle.split(parameters, ",")) if parameters and parameters != "void" else 0
+    hidden = not result.endswith(("*", "&")) and _HIDDEN.match(result) is not None
+    return ("hidden" if hidden else "scalar"), count
