@@ -6,6 +6,9 @@ ABI passes just as it passes the real one (Itanium C++ ABI, 3.1.2.3). What has n
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from gilgen import libclang
 from gilgen.libclang import CONTINUE, Cursor, Type
 
@@ -26,10 +29,12 @@ _ARRAYS = {_CONSTANT_ARRAY, _INCOMPLETE_ARRAY, _VARIABLE_ARRAY, _DEPENDENT_ARRAY
 _ADDRESSES = {_NULLPTR, _POINTER, _LVALUE, _RVALUE} | _ARRAYS
 
 _FIELD, _METHOD, _CONSTRUCTOR, _DESTRUCTOR, _BASE = 6, 21, 24, 25, 44
-_TEMPLATE_PARAMETER, _CLASS_TEMPLATE = 27, 31
+_PARTIAL, _LAST_DECLARATION = 32, 39
 _NO_DECLARATION = 71
+_PARAMETER_NAME = re.compile(r"type-parameter-0-(\d+)$")
+"""How libclang spells a template's parameter once the type is canonical."""
 
-_ONLY_SPECIALISED = {"function": True}
+_ONLY_SPECIALISED = {"function"}
 """Standard templates whose primary is never defined, so that an unused instantiation shows nothing:
 std::function copies and destroys what it holds."""
 
@@ -65,7 +70,7 @@ class Carriers:
             return HIDDEN
         return ""
 
-    def _is_hidden(self, canonical: Type, arguments: dict[str, Type] | None = None) -> bool:
+    def _is_hidden(self, canonical: Type, arguments: Sequence[Type] = ()) -> bool:
         """Whether copying or destroying the class runs code, as far as its declaration shows.
 
         False also stands for "cannot be told": such a class then has no carrier, which is safe.
@@ -73,8 +78,11 @@ class Carriers:
         """
         declaration = self._library.clang_getTypeDeclaration(canonical)
         if declaration.kind == _NO_DECLARATION:
-            actual = (arguments or {}).get(libclang.text(self._library.clang_getTypeSpelling(canonical)))
-            return actual is not None and self._is_hidden(self._library.clang_getCanonicalType(actual))
+            parameter = _PARAMETER_NAME.match(libclang.text(self._library.clang_getTypeSpelling(canonical)))
+            number = int(parameter[1]) if parameter else len(arguments)
+            return number < len(arguments) and self._is_hidden(
+                self._library.clang_getCanonicalType(arguments[number])
+            )
         key = declaration.data[0]
         if key not in self._hidden:
             self._hidden[key] = False  # a class that names itself must not send us round in circles
@@ -84,39 +92,52 @@ class Carriers:
     def _walk(self, declaration: Cursor, canonical: Type) -> bool:
         """Look at the constructors, the destructor, the members and the bases that a class declares."""
         library = self._library
-        # An implicit instantiation has no children of its own: read the template that it comes from.
-        template = library.clang_getSpecializedCursorTemplate(declaration)
-        pattern = declaration if library.clang_Cursor_isNull(template) else template
-        definition = library.clang_getCursorDefinition(pattern)
-        if library.clang_Cursor_isNull(definition):
-            name = libclang.text(library.clang_getCursorSpelling(pattern))
-            place = library.clang_getCursorLocation(pattern)
-            return bool(_ONLY_SPECIALISED.get(name) and library.clang_Location_isInSystemHeader(place))
-        pattern = definition
+        pattern = self._pattern(declaration)
+        if library.clang_Cursor_isNull(pattern):
+            name = libclang.text(library.clang_getCursorSpelling(declaration))
+            place = library.clang_getCursorLocation(declaration)
+            return bool(name in _ONLY_SPECIALISED and library.clang_Location_isInSystemHeader(place))
         found = False
-        names: list[str] = []
         members: list[Type] = []
 
         def visit(child: Cursor) -> int:
             nonlocal found
-            if child.kind == _TEMPLATE_PARAMETER:
-                names.append(libclang.text(library.clang_getCursorSpelling(child)))
-            elif self._runs_code(child):
+            if self._runs_code(child):
                 found = True
                 return libclang.BREAK
-            elif child.kind in (_FIELD, _BASE):
+            if child.kind in (_FIELD, _BASE):
                 members.append(library.clang_getCursorType(child))
             return CONTINUE
 
         libclang.children(pattern, visit)
         if found:
             return True
-        count = library.clang_Type_getNumTemplateArguments(canonical)
-        arguments = {
-            name: library.clang_Type_getTemplateArgumentAsType(canonical, number)
-            for number, name in enumerate(names[: max(count, 0)])
-        }
+        # A partial specialisation numbers its parameters in its own way.
+        count = 0 if pattern.kind == _PARTIAL else library.clang_Type_getNumTemplateArguments(canonical)
+        arguments = [
+            library.clang_Type_getTemplateArgumentAsType(canonical, number) for number in range(count)
+        ]
         return any(self._member_is_hidden(member, arguments) for member in members)
+
+    def _pattern(self, declaration: Cursor) -> Cursor:
+        """The definition that shows a class's members; a null cursor where there is none.
+
+        An implicit instantiation has no children of its own: it shows in the template that it comes from.
+        """
+        library = self._library
+        own: list[int] = []
+
+        def visit(child: Cursor) -> int:
+            if child.kind <= _LAST_DECLARATION:
+                own.append(child.kind)
+            return libclang.BREAK if own else CONTINUE
+
+        libclang.children(declaration, visit)
+        template = library.clang_getSpecializedCursorTemplate(declaration)
+        if not own and not library.clang_Cursor_isNull(template):
+            declaration = template
+        definition: Cursor = library.clang_getCursorDefinition(declaration)
+        return definition
 
     def _runs_code(self, child: Cursor) -> bool:
         """Whether this child alone makes its class one that the ABI passes by hidden reference."""
@@ -134,7 +155,7 @@ class Carriers:
             )
         return child.kind == _METHOD and bool(library.clang_CXXMethod_isVirtual(child))
 
-    def _member_is_hidden(self, member: Type, arguments: dict[str, Type]) -> bool:
+    def _member_is_hidden(self, member: Type, arguments: Sequence[Type]) -> bool:
         canonical = self._library.clang_getCanonicalType(member)
         while canonical.kind in _ARRAYS:
             canonical = self._library.clang_getCanonicalType(self._library.clang_getElementType(canonical))

@@ -60,6 +60,26 @@ def suites() -> list[str]:
     return [*([own] if own else []), *_SUITES]
 
 
+def mirror() -> str:
+    """The address that the machine itself reads its release's main archive from.
+
+    Raises:
+        AptError: apt is missing, or knows no such archive.
+    """
+    _require()
+    own = _release().get("VERSION_CODENAME", "")
+    template = "$(SITE)|$(RELEASE)|$(COMPONENT)"
+    printed = _run(["apt-get", "indextargets", "--format", template, "Created-By: Packages"], Path("/"))
+    entries = [line.split("|") for line in printed.splitlines() if line.count("|") == 2]  # noqa: PLR2004
+    mains = [(site, release) for site, release, component in entries if component == "main"]
+    # A machine may name its release by codename or by symbol; security and updates are other releases.
+    for wanted in ([own] if own else []) + list(_SUITES):
+        for site, release in mains:
+            if release == wanted:
+                return site
+    raise AptError("apt knows no archive of this machine's own release with the component main")
+
+
 def offers(suite: str, package: str, notify: Notify) -> list[Offer]:
     """The versions of a package in a suite.
 
@@ -70,12 +90,10 @@ def offers(suite: str, package: str, notify: Notify) -> list[Offer]:
     known = folder / f"{package}.json"
     if known.exists() and time.time() - known.stat().st_mtime < LIST_SECONDS:
         return [Offer(suite, version) for version in json.loads(known.read_text())]
-    _require()
-    mirror = _mirror()
     fresh = folder / "fresh"
     if not (fresh.exists() and time.time() - fresh.stat().st_mtime < LIST_SECONDS):
         notify(f"Reading the list of packages of {suite}")
-        _prepare(folder, mirror, suite)
+        _prepare(folder, mirror(), suite)
         _apt("apt-get", folder, "update", "--error-on=any")
         fresh.touch()
     printed = _apt("apt-cache", folder, "madison", package)
@@ -122,32 +140,17 @@ def _release() -> dict[str, str]:
     return {name: value.strip("\"'") for name, _, value in pairs}
 
 
-def _mirror() -> str:
-    """The address that the machine itself reads its release's main archive from."""
-    own = _release().get("VERSION_CODENAME", "")
-    template = "$(SITE)|$(RELEASE)|$(COMPONENT)"
-    printed = _run(["apt-get", "indextargets", "--format", template, "Created-By: Packages"], Path("/"))
-    entries = [line.split("|") for line in printed.splitlines() if line.count("|") == 2]  # noqa: PLR2004
-    mains = [(site, release) for site, release, component in entries if component == "main"]
-    # A machine may name its release by codename or by symbol; security and updates are other releases.
-    for wanted in ([own] if own else []) + list(_SUITES):
-        for site, release in mains:
-            if release == wanted:
-                return site
-    raise AptError("apt knows no archive of this machine's own release with the component main")
-
-
 def _state(suite: str) -> Path:
     return store.cache_dir() / "headers" / "apt" / suite
 
 
-def _prepare(folder: Path, mirror: str, suite: str) -> None:
+def _prepare(folder: Path, address: str, suite: str) -> None:
     """Lay out apt's private state for one suite."""
     with store.explained(folder):
         for part in ("lists/partial", "state", "cache/archives/partial"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        source = f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
+        source = f"Types: deb\nURIs: {address}\nSuites: {suite}\nComponents: main\n"
         keyring = next((path for path in _KEYRINGS if path.exists()), None)
         if keyring is not None:
             source += f"Signed-By: {keyring}\n"
@@ -187,7 +190,7 @@ def _run(command: list[str], where: Path) -> str:
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.splitlines() if line.startswith(("E:", "Err"))]
         said = (lines or error.stderr.strip().splitlines() or ["no message"])[0]
-        raise AptError(f"{command[0]} {command[-1]} failed: {said}") from error
+        raise AptError(f"{command[0]} failed: {said}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise AptError(f"{command[0]} could not run: {error}") from error
     return done.stdout

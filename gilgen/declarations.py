@@ -222,7 +222,9 @@ class Walker:
             override=overrides,
             static=bool(library.clang_CXXMethod_isStatic(cursor)),
             const=bool(library.clang_CXXMethod_isConst(cursor)),
-            noexcept=library.clang_getCursorExceptionSpecificationType(cursor) in _NOEXCEPT,
+            # What libclang says of a destructor depends on what it has met before.
+            noexcept=kind in ("method", "conversion")
+            and library.clang_getCursorExceptionSpecificationType(cursor) in _NOEXCEPT,
             variadic=bool(library.clang_Cursor_isVariadic(cursor)),
             deprecated=availability == _DEPRECATED,
             deleted=availability == _NOT_AVAILABLE,

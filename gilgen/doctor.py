@@ -82,9 +82,9 @@ def _python() -> Finding:
     first, beyond = PYTHONS
     words = f"{sys.implementation.name} {platform.python_version()}"
     fits = sys.implementation.name == "cpython" and first <= sys.version_info[:2] < beyond
-    return Finding(
-        "Python", fits, True, words, "" if fits else "Install CPython 3.11 to 3.14: apt-get install python3"
-    )
+    if fits:
+        return Finding("Python", "ok", words)
+    return Finding("Python", "missing", words, "Install CPython 3.11 to 3.14: apt-get install python3")
 
 
 def _machine() -> Finding:

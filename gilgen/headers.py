@@ -125,6 +125,11 @@ def _best_offer(
 ) -> debian.Offer | None:
     """What Debian has that is better than `near`; the first suite with the exact version ends the search."""
     package = toolkit.debian.development
+    try:
+        debian.mirror()
+    except debian.AptError as error:
+        looked.append(f"Debian's {package}: {error}")
+        return None
     offers: list[debian.Offer] = []
     for suite in debian.suites():
         try:
