@@ -109,7 +109,7 @@ def _call(command: list[str]) -> None:
         )
 
 
-def ensure(generated: store.Made, toolkit: str, version: str, notify: Notify) -> tuple[store.Made, Path]:
+def ensure(generated: store.Made, toolkit: str, version: str, notify: Notify = lambda _: None) -> tuple[store.Made, Path]:
     """Build the wheel for generated sources unless it is there: (artefact, the wheel's path)."""
     compiler = find_compiler()
 
@@ -172,6 +172,13 @@ def _metadata(manifest: Manifest) -> str:
         "Requires-Python: >=3.11\n"
         f"Requires-Dist: gilgen>={manifest.gilgen}\n"
     )
+
+
+def copy(wheel: Path, folder: Path) -> Path:
+    """Copy a wheel into a folder that the user named."""
+    target = folder / wheel.name
+    store.write_bytes(target, wheel.read_bytes())
+    return target
 
 
 def install(wheels: list[Path]) -> None:

@@ -22,6 +22,10 @@ class GilgenError(Exception):
         super().__init__(message)
         self.advice = advice
 
+    def __reduce__(self) -> tuple[type[GilgenError], tuple[str, str]]:
+        """So that an error raised in another process arrives with its advice."""
+        return type(self), (super().__str__(), self.advice)
+
     def __str__(self) -> str:
         message = super().__str__()
         return f"{message}\n{self.advice}" if self.advice else message

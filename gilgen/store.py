@@ -64,9 +64,13 @@ def artefact_dir(stage: str, toolkit: str, version: str, key: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An artefact that is there: its folder and key, whether it was there already, and the seconds it took."""
+    """An artefact that is there: its folder and key, whether it was there already, and the seconds it took.
+
+    `version` is the toolkit's.
+    """
 
     folder: Path
+    version: str
     key: str
     cached: bool
     seconds: float
@@ -76,14 +80,14 @@ def ensure(stage: str, toolkit: str, version: str, key: str, make: Callable[[Pat
     """Find an artefact in the cache, or let `make` fill its folder: once, whole or not at all, whoever else asks."""
     folder = artefact_dir(stage, toolkit, version, key)
     if folder.is_dir():
-        return Made(folder, key, cached=True, seconds=0.0)
+        return Made(folder, version, key, cached=True, seconds=0.0)
     started = time.monotonic()
     with lock(folder.name + "-" + stage):
         if folder.is_dir():
-            return Made(folder, key, cached=True, seconds=0.0)
+            return Made(folder, version, key, cached=True, seconds=0.0)
         with new_folder(folder) as draft:
             make(draft)
-    return Made(folder, key, cached=False, seconds=time.monotonic() - started)
+    return Made(folder, version, key, cached=False, seconds=time.monotonic() - started)
 
 
 @contextlib.contextmanager

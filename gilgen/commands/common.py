@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gilgen import store
+from gilgen.toolkits import get
 
+Result = TypeVar("Result")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -60,6 +65,31 @@ def write_json(file: Path | None, record: Any) -> None:
     else:
         store.write(file, record)
         console.print(f"Wrote {file}")
+
+
+def each(toolkits: tuple[str, ...], work: Callable[..., Result], *arguments: Any) -> list[Result]:
+    """Call `work(toolkit, *arguments, notify)` for every toolkit, each in a process of its own where there are several.
+
+    Reading headers and symbols is work for the processor, so two toolkits take as long as the longer one.
+    """
+    names = tuple(dict.fromkeys(toolkits))
+    for name in names:
+        get(name).installation()  # what is not installed is said before anything takes time
+    if len(names) == 1:
+        return [work(names[0], *arguments, say)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(len(names), os.cpu_count() or 1), mp_context=context) as pool:
+        futures = [pool.submit(work, name, *arguments, say) for name in names]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def say(text: str) -> None:
+    """A remark on what is under way."""
+    console.print(text)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,55 @@
+"""`gilgen fix`: everything, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from gilgen import build, fix
+from gilgen.commands import common
+
+
+@click.command("fix")
+@common.toolkits_argument
+@common.headers_option
+@click.option("--no-install", is_flag=True, help="Build the shim wheels, but do not install them.")
+@click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Copy the shim wheels to DIR as well.")
+@common.json_option
+def command(toolkits: tuple[str, ...], headers_dir: Path | None, no_install: bool, folder: Path | None, json_file: Path | None) -> None:
+    """Find what holds the GIL, build shims that release it, and install them into this environment.
+
+    Afterwards, release it in a program with `import gilgen; gilgen.activate("vtk", "itk")`, or run a
+    program that must not be edited with `gilgen run program.py`.
+
+    The toolkits' own files stay as they are. What was made is kept in the cache, so a second run takes
+    a moment. `pip uninstall gilgen-shims-vtk` takes the shims away again.
+    """
+    results = common.each(toolkits, fix.fix, headers_dir)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("toolkit", "shims", "Python methods served", "headers", "plan", "generate", "build"):
+        table.add_column(heading)
+    for result in results:
+        coverage = result.coverage
+        served = f"{coverage.direct + coverage.through} of {coverage.candidates} that block"
+        times = [f"{result.seconds[stage]:.1f} s" if result.seconds[stage] else "cached" for stage in ("plan", "generate", "build")]
+        table.add_row(f"{result.toolkit} {result.version}", str(result.functions), served, result.headers, *times)
+    common.output.print(table)
+    for result in results:
+        if result.notice:
+            common.console.print(f"{result.toolkit}: {result.notice}")
+    wheels = [Path(result.wheel) for result in results]
+    if folder is not None:
+        wheels = [build.copy(wheel, folder) for wheel in wheels]
+    if no_install:
+        for wheel in wheels:
+            common.output.print(str(wheel), soft_wrap=True)
+    else:
+        with common.step("Installing the shim wheels"):
+            build.install(wheels)
+        names = ", ".join(f'"{result.toolkit}"' for result in results)
+        common.output.print(f"\nDone. In a program: import gilgen; gilgen.activate({names})")
+        common.output.print("Or without editing it: gilgen run program.py")
+        common.output.print(f"See what changed: gilgen diagnose {' '.join(result.toolkit for result in results)}")
+    common.write_json(json_file, results)

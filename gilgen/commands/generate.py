@@ -1,0 +1,51 @@
+"""`gilgen generate`: the shims as readable C++."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+
+import click
+
+from gilgen import generate, plan, store
+from gilgen.commands import common
+from gilgen.errors import ArtefactError
+
+
+def generated(toolkit: str, headers_dir: Path | None, notify: plan.Notify) -> tuple[str, store.Made]:
+    """One toolkit's sources; a function of a module so that it can run in a process of its own."""
+    planned = plan.ensure(toolkit, headers_dir, notify)
+    return toolkit, generate.ensure(planned, toolkit, planned.version, platform.machine())
+
+
+@click.command("generate")
+@common.toolkits_argument
+@common.headers_option
+@click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Put the sources into DIR (DIR/TOOLKIT for several).")
+@common.json_option
+def command(toolkits: tuple[str, ...], headers_dir: Path | None, folder: Path | None, json_file: Path | None) -> None:
+    """Write the shims as C++ that needs neither the toolkit's headers nor Python's.
+
+    The folder has its own CMakeLists.txt; each shim stands beside its Python name, its C++ declaration
+    and the reason for the release.
+    """
+    results = common.each(toolkits, generated, headers_dir)
+    places = {}
+    for toolkit, made in results:
+        target = made.folder
+        if folder is not None:
+            target = folder / toolkit if len(results) > 1 else folder
+            _copy(made.folder, target)
+        places[toolkit] = str(target)
+        files = sum(1 for path in target.rglob("*") if path.is_file())
+        common.output.print(f"{toolkit}: {files} files in {target} ({'from the cache' if made.cached else f'{made.seconds:.1f} s'})", soft_wrap=True)
+    common.write_json(json_file, places)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Put generated sources where the user wants them, but never over something else."""
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / generate.MANIFEST).exists())):
+        raise ArtefactError(f"{target} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
+    with store.new_folder(target) as draft:
+        shutil.copytree(source, draft, dirs_exist_ok=True)

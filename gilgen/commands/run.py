@@ -1,0 +1,42 @@
+"""`gilgen run`: a program with the shims active, without editing it."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import click
+
+from gilgen import activate
+from gilgen.activate import GUARDS
+from gilgen.errors import GilgenError
+from gilgen.model import Guard
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("-m", "module", is_flag=True, help="Run a module, as `python -m` does.")
+@click.option("--toolkits", metavar="NAMES", help="Which to activate, such as vtk,itk (default: all whose shim wheel is installed).")
+@click.option("--guard", type=click.Choice(GUARDS), default="pipeline", show_default=True, help="How far a running call keeps others away.")
+@click.argument("program")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(module: bool, toolkits: str | None, guard: Guard, program: str, arguments: tuple[str, ...]) -> None:
+    """Run PROGRAM with its ARGUMENTS as Python would, with the GIL released around blocking calls.
+
+    \b
+    Examples:
+      gilgen run viewer.py scan.nrrd
+      gilgen run -m pytest tests
+    """
+    activate.activate(*(toolkits.split(",") if toolkits else ()), guard=guard)
+    if module:
+        sys.argv = [program, *arguments]  # runpy puts the module's own path in its place
+        sys.path[0] = str(Path.cwd())
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+        return
+    path = Path(program)
+    if not path.exists():
+        raise GilgenError(f"There is no program {program}.", "Name a Python file, or a module with -m.")
+    sys.argv = [program, *arguments]
+    sys.path[0] = str(path.resolve() if path.is_dir() else path.resolve().parent)
+    runpy.run_path(program, run_name="__main__")

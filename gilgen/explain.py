@@ -1,0 +1,154 @@
+"""One Python method, from its name to the slots that its call goes through, and what becomes of the GIL there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from gilgen import demangle, plan, rules, toolkits
+from gilgen.audit import elf
+from gilgen.errors import UnknownMethodError
+from gilgen.model import Decision
+from gilgen.toolkits.base import ExposedClass, ExposedMethod, Installation
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The slots of one library that name a symbol: vtable slots and other stored addresses, and call slots."""
+
+    library: str
+    vtable: int
+    got: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One C++ function behind the method: its decision, and where its slots are."""
+
+    decision: Decision
+    slots: tuple[Slots, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The chain of one Python method.
+
+    Attributes:
+        owner: the Python class whose wrapper is called: the class itself, or the base that defines the method.
+        declarations: C++ declarations that the wheel's own documentation gives.
+        steps: the C++ functions that the plan knows behind it.
+        why: what is to be said where the plan has no decision.
+    """
+
+    toolkit: str
+    version: str
+    python: str
+    owner: str
+    declarations: tuple[str, ...]
+    steps: tuple[Step, ...]
+    why: str = ""
+
+
+def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -> Explanation:
+    """Explain "Class.Method" of a toolkit.
+
+    Raises:
+        UnknownMethodError: no class of the toolkit has such a method; the nearest names are given.
+    """
+    installation = toolkits.get(toolkit).installation()
+    classes = {cls.name: cls for cls in plan.exposed(toolkits.get(toolkit), installation)}
+    cls, method = _find(toolkit, name, classes)
+    made = plan.ensure(toolkit, headers_dir, notify)
+    record = plan.read(made)
+    asked = name.partition(".")[0].rpartition(":")[2]
+    behind = _decisions(record.decisions, cls.name, asked, method.name, classes)
+    steps = tuple(Step(decision, _slots(installation, decision.symbol) if decision.action == "release" else ()) for decision in behind)
+    return Explanation(
+        toolkit=toolkit,
+        version=installation.version,
+        python=f"{asked}.{method.name}",
+        owner=cls.name,
+        declarations=method.declarations,
+        steps=steps,
+        why="" if steps else _undecided(toolkit, cls, method),
+    )
+
+
+def toolkit_of(name: str) -> str:
+    """Which toolkit a Python name belongs to: VTK's classes begin with "vtk", ITK's with "itk"."""
+    return "itk" if name.startswith("itk") else "vtk"
+
+
+def _find(toolkit: str, name: str, classes: dict[str, ExposedClass]) -> tuple[ExposedClass, ExposedMethod]:
+    owner, _, method = name.removeprefix("itk.").rpartition(".")
+    start = _class(toolkit, owner, classes)
+    for cls in _ancestors(start, classes):
+        for candidate in cls.methods:
+            if candidate.name == method:
+                return cls, candidate
+    known = sorted({m.name for cls in _ancestors(start, classes) for m in cls.methods if method and m.name.lower().startswith(method[:4].lower())})
+    raise UnknownMethodError(f"{start.name} has no method {method!r}.", f"It has {', '.join(known[:8])}." if known else "Check the spelling; Python's dir() lists them.")
+
+
+def _class(toolkit: str, owner: str, classes: dict[str, ExposedClass]) -> ExposedClass:
+    if owner in classes:
+        return classes[owner]
+    template = f"itk::{owner}"  # itk.ImageFileWriter.Write means any instantiation: the first
+    for cls in classes.values():
+        if demangle.normal(cls.cxx).partition("<")[0] == template:
+            return cls
+    near = sorted(candidate for candidate in classes if owner and candidate.lower().startswith(owner.lower()[:8]))
+    raise UnknownMethodError(
+        f"{toolkit} exposes no class {owner!r} to Python.",
+        f"Did you mean {', '.join(near[:5])}?" if near else "Write it as vtkOBBTree.BuildLocator or itkImageFileWriterIF3.Write.",
+    )
+
+
+def _ancestors(cls: ExposedClass, classes: dict[str, ExposedClass]) -> list[ExposedClass]:
+    """The class and its bases, nearest first."""
+    found, queue = [], [cls.name]
+    while queue:
+        name = queue.pop(0)
+        if name in classes and classes[name] not in found:
+            found.append(classes[name])
+            queue.extend(classes[name].bases)
+    return found
+
+
+def _decisions(decisions: tuple[Decision, ...], owner: str, asked: str, method: str, classes: dict[str, ExposedClass]) -> list[Decision]:
+    """Decisions on the method itself, else on what it ends in."""
+    own = [d for d in decisions if d.python in {f"{owner}.{method}", f"{asked}.{method}"}]
+    through = [d for d in decisions if f"{owner}.{method}" in d.served and d not in own]
+    bases = {cls.name for cls in _ancestors(classes[asked], classes)} if asked in classes else set()
+    if own and any(d.action == "release" for d in own):
+        return own
+    return own + [d for d in through if d.python.partition(".")[0] in bases or not own or len(through) <= 12]  # noqa: PLR2004 - a screenful
+
+
+def _undecided(toolkit: str, cls: ExposedClass, method: ExposedMethod) -> str:
+    """Why a method is no candidate at all."""
+    for keep in rules.load(toolkit).keeps:
+        if not keep.classes and any(fnmatchcase(method.name, pattern) for pattern in keep.methods):
+            return f"Kept: {keep.why}"
+    return (
+        f"Kept: no rule, profile or setting says that {cls.name}.{method.name} blocks. "
+        f'If it does, add include = ["{cls.name}.{method.name}"] to gilgen.toml.'
+    )
+
+
+def _slots(installation: Installation, symbol: str) -> tuple[Slots, ...]:
+    """Where the installed libraries name a symbol."""
+
+    def of(path: str) -> Slots | None:
+        with elf.Library(installation.root / path) as library:
+            counts = library.slots(symbol)
+        vtable, got = counts.get(elf.ADDRESS, 0), counts.get(elf.GOT, 0) + counts.get(elf.PLT, 0)
+        return Slots(path, vtable, got) if vtable or got else None
+
+    with ThreadPoolExecutor() as pool:
+        return tuple(found for found in pool.map(of, installation.libraries) if found)
