@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gilgen.diagnostics import controls
+from gilgen.diagnostics.verdict import FREE_CORES
 
 from gilgen import store
 from gilgen.model import CaseResult, Report
@@ -15,6 +16,10 @@ Pair = tuple[CaseResult | None, CaseResult | None]
 HEADINGS = ("call", "before", "others waited", "after", "others waited", "overlap", "py-spy: held")
 NONE = "-"
 ARROW = " -> "
+BUSY = "?"
+BUSY_NOTE = (
+    f"{BUSY} The machine had no two free cores then, so this ratio says nothing; verdicts do not rest on it."
+)
 
 WITHOUT_PROOF = ("error", "crash", "timeout", "unknown")
 """Verdicts that need a word of explanation below the table."""
@@ -78,17 +83,25 @@ def _waited(result: CaseResult | None) -> str:
 
 
 def _overlap(result: CaseResult | None) -> str:
-    return f"{result.overlap.ratio:.2f}" if result and result.overlap else NONE
+    if result is None or result.overlap is None:
+        return NONE
+    return f"{result.overlap.ratio:.2f}{BUSY if is_busy(result) else ''}"
+
+
+def is_busy(result: CaseResult) -> bool:
+    """Whether the machine had no two free cores when the result's overlap was measured."""
+    return result.overlap is not None and result.overlap.reference < FREE_CORES
 
 
 def _held(result: CaseResult | None) -> str:
     return f"{result.witness.holding / result.witness.samples:.0%}" if result and result.witness else NONE
 
 
-def _change(before: CaseResult | None, after: CaseResult | None, say: object) -> str:
-    assert callable(say)  # noqa: S101
+def _change(
+    before: CaseResult | None, after: CaseResult | None, say: Callable[[CaseResult | None], str]
+) -> str:
     if before is None or after is None:
-        return str(say(before or after))
+        return say(before or after)
     return f"{say(before)}{ARROW}{say(after)}"
 
 
@@ -100,7 +113,8 @@ def details(report: Report) -> list[str]:
         if result.verdict in WITHOUT_PROOF:
             lines.append(f"{where}: {result.verdict}: {result.because}")
     reasons = sorted({note for result in (*report.controls, *report.results) for note in result.notes})
-    return [*lines, *reasons, *report.notices]
+    busy = [BUSY_NOTE] if any(is_busy(result) for result in report.results) else []
+    return [*lines, *reasons, *busy, *report.notices]
 
 
 def _control_line(report: Report) -> str:
@@ -126,17 +140,10 @@ def about(report: Report) -> str:
 
 
 def as_text(report: Report) -> str:
-    """The whole report for a terminal or a plain file."""
-    lines = [
-        about(report),
-        "",
-        *aligned([HEADINGS, *rows(report)]),
-        "",
-        *details(report),
-        "",
-        headline(report),
-    ]
-    return "\n".join(lines)
+    """The whole report for a terminal or a plain file. An invalid one says so first and last."""
+    first = [] if report.valid else [headline(report), ""]
+    table = aligned([HEADINGS, *rows(report)])
+    return "\n".join([*first, about(report), "", *table, "", *details(report), "", headline(report)])
 
 
 def as_markdown(report: Report) -> str:

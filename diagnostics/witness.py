@@ -93,6 +93,7 @@ class PySpy:
         self._folder = tempfile.TemporaryDirectory(prefix="gilgen-witness-")
         self._raw = Path(self._folder.name) / "raw"
         self._text = ""
+        self._reader: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Start it and wait until it samples."""
@@ -144,11 +145,13 @@ class PySpy:
 
         def read() -> None:
             # To the end, so that py-spy never blocks on a full pipe.
-            for line in stream:
-                lines.put(line)
+            with stream:
+                for line in stream:
+                    lines.put(line)
             lines.put("")
 
-        threading.Thread(target=read, daemon=True).start()
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + READY_TIMEOUT
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -168,3 +171,5 @@ class PySpy:
                 self._process.kill()
             self._process.wait()
             self._process = None
+        if self._reader is not None:
+            self._reader.join(READY_TIMEOUT)
