@@ -32,7 +32,9 @@ from gilgen.model import Api, Class, DroppedHeader, Headers
 from gilgen.toolkits.base import Installation, Toolkit
 
 UNIT_SIZE = 2000
-"""Headers in one translation unit: what a process parses in about seven seconds and half a gigabyte."""
+"""Headers in one translation unit, at most: what a process reads in about nine seconds and half a gigabyte.
+
+Smaller units would share less of the parsing, larger ones leave a processor idle at the end."""
 
 ALONE_LIMIT = 24
 """Headers of one toolkit that are read again alone, at most: one costs a second or two."""
@@ -46,8 +48,9 @@ FLAGS = [
     "-U__MMX__", "-U__SSE__", "-U__SSE2__", "-U__ARM_NEON",
 ]  # fmt: skip
 
-_processors = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
-"""Workers that run at once, over all the toolkits that this process scans."""
+_slots = threading.BoundedSemaphore(len(os.sched_getaffinity(0)) + 1)
+"""Workers that run at once, over all the toolkits that this process scans: one more than there are
+processors, so that none is idle while the last unit is read."""
 
 _STANDARD_HEADER = re.compile(
     r"'[a-z_]+' file not found|'(?:stdio|stdlib|string|math|wchar)\.h' file not found"
@@ -55,6 +58,8 @@ _STANDARD_HEADER = re.compile(
 """Only the C++ standard library's headers have no suffix and no folder."""
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*["<]([^">]+)[">]', re.MULTILINE)
+
+_SUMMARY = "summary.json"
 
 Notify = Callable[[str], None]
 
@@ -104,7 +109,13 @@ def scan(toolkit: Toolkit, installation: Installation, headers: Headers, notify:
         StoreError: the cache cannot be written.
     """
     summary = ensure(toolkit, installation, headers, notify)
-    return store.read(Path(summary.api), Api)
+    try:
+        return store.read(Path(summary.api), Api)
+    except ArtefactError:
+        # Damaged on the disk: what a summary stands beside is remade like what has none.
+        Path(summary.api).with_name(_SUMMARY).unlink(missing_ok=True)
+        summary = ensure(toolkit, installation, headers, notify)
+        return store.read(Path(summary.api), Api)
 
 
 def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notify: Notify) -> ScanSummary:
@@ -150,7 +161,7 @@ def _string_flags(installation: Installation) -> list[str]:
 
 def _known(folder: Path) -> ScanSummary | None:
     """The summary of an artefact that is complete; None where there is none, or a damaged one."""
-    summary, api = folder / "summary.json", folder / "api.json"
+    summary, api = folder / _SUMMARY, folder / "api.json"
     if not (summary.exists() and api.exists()):
         return None
     try:
@@ -202,7 +213,7 @@ def _make(folder: Path, headers: Headers, names: list[str], flags: list[str]) ->
             api=str(folder / "api.json"),
             notice=headers.notice,
         )
-        store.write(draft / "summary.json", summary)
+        store.write(draft / _SUMMARY, summary)
     return summary
 
 
@@ -263,7 +274,7 @@ def _read_each(root: str, names: list[str], flags: list[str]) -> list[_Reading]:
 
 
 def _run(jobs: list[dict[str, Any]]) -> list[_Reading]:
-    """Run workers, as many at once as there are processors; none outlives this call."""
+    """Run workers, a few at once; none outlives this call."""
     if not jobs:
         return []
     running: list[subprocess.Popen[bytes]] = []
@@ -284,7 +295,7 @@ def _work(job: dict[str, Any], running: list[subprocess.Popen[bytes]]) -> _Readi
     import msgspec  # noqa: PLC0415 - the workers' parent imports it late, so that --help stays quick
 
     command = [sys.executable, "-P", "-m", "gilgen.scan_worker"]
-    with _processors, tempfile.TemporaryDirectory(prefix="gilgen-scan-") as folder:
+    with _slots, tempfile.TemporaryDirectory(prefix="gilgen-scan-") as folder:
         result = Path(folder) / "result.json"
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -255,6 +255,15 @@ def test_a_damaged_summary_is_remade(cache, tmp_path):
     assert store.read(Path(second.api), Api).classes
 
 
+def test_a_damaged_api_is_remade(cache, tmp_path):
+    root = small(tmp_path)
+    whole = scan.scan(TOOLKIT, installation(cache), headers(root), quiet)
+    summary = scan.ensure(TOOLKIT, installation(cache), headers(root), quiet)
+    path = Path(summary.api)
+    path.write_bytes(path.read_bytes()[:100])
+    assert scan.scan(TOOLKIT, installation(cache), headers(root), quiet) == whole
+
+
 def test_units_are_merged(cache, tmp_path, monkeypatch):
     del cache
     root = tmp_path / "headers"
