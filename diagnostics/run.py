@@ -30,6 +30,9 @@ CASE_ATTEMPTS = 2
 
 Half = Literal["before", "after"]
 
+HALVES: tuple[Half, ...] = ("before", "after")
+"""The plain library, then the same with gilgen's shims."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -45,7 +48,7 @@ class Choice:
 
     toolkits: tuple[str, ...]
     patterns: tuple[str, ...] = ()
-    halves: tuple[Half, ...] = ("before", "after")
+    halves: tuple[Half, ...] = HALVES
     deadline: float = DEADLINE
     quick: bool = False
     _cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)

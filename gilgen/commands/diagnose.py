@@ -10,7 +10,7 @@ from gilgen import store
 from gilgen.commands.common import counted, json_option, output, toolkits_argument, write_json
 from gilgen.diagnostics import report as reporting
 from gilgen.diagnostics.isolate import DEADLINE
-from gilgen.diagnostics.run import Choice, diagnose
+from gilgen.diagnostics.run import HALVES, Choice, diagnose
 from gilgen.errors import InvalidRunError
 
 
@@ -54,8 +54,8 @@ def command(
     in turn, and py-spy from outside. Calls whose answer is known are part of every run; if one of them
     reads wrong, the run is invalid (exit code 20).
     """
-    halves = tuple(half for half in ("before", "after") if only in {None, half})
-    choice = Choice(tuple(dict.fromkeys(toolkits)), patterns, halves, deadline, quick)  # type: ignore[arg-type]
+    halves = tuple(half for half in HALVES if only in {None, half})
+    choice = Choice(tuple(dict.fromkeys(toolkits)), patterns, halves, deadline, quick)
     with counted("Measuring", choice.count()) as advance:
         report = diagnose(choice, advance)
     store.write(reporting.last_report(), report)
