@@ -96,7 +96,7 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             objects = sorted(pool.map(compile_one, jobs))
         linked = Path(scratch) / "linked.so"
-        _call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), "-o", str(linked)])
+        _call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
 
 

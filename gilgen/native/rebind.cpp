@@ -8,6 +8,7 @@
 #include "gilgen.hpp"
 #include "guard.hpp"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <sys/mman.h>
@@ -49,6 +50,8 @@ struct Range {
 // A loaded library, as its own program headers and dynamic section describe it.
 struct Image {
     Address base = 0;
+    char const* name = nullptr;
+    void* handle = nullptr; // the dynamic linker's
     Range relro{0, 0};
     std::vector<Range> code;
     std::vector<Range> data; // writable segments; a relocated RELRO part counts as one
@@ -95,6 +98,7 @@ Image image_of(dl_phdr_info const& info)
 {
     Image image;
     image.base = info.dlpi_addr;
+    image.name = info.dlpi_name;
     ElfW(Dyn) const* dynamic = nullptr;
     for (int i = 0; i < info.dlpi_phnum; ++i) {
         ElfW(Phdr) const& header = info.dlpi_phdr[i];
@@ -329,7 +333,7 @@ private:
             if (!stored && type != got_relocation && type != plt_relocation) continue;
             auto const found = matches_.by_symbol.find(index);
             if (found == matches_.by_symbol.end()) continue;
-            rebind(*found->second, image_.base + relocation.r_offset, stored ? bound_.vtable : bound_.got);
+            rebind(*found->second, image_.base + relocation.r_offset, stored ? bound_.vtable : bound_.got, type == plt_relocation);
         }
     }
 
@@ -367,7 +371,7 @@ private:
     }
 
     // A slot is rebound only when it lies in data that may be written, and leads to code of the toolkit.
-    void rebind(Method const& method, Address where, std::uint32_t& counter)
+    void rebind(Method const& method, Address where, std::uint32_t& counter, bool lazy = false)
     {
         void** const slot = reinterpret_cast<void**>(where);
         if (!in_any(image_.data, where)) {
@@ -375,7 +379,7 @@ private:
             return;
         }
         void* const before = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-        void* const original = resolved(method, before);
+        void* const original = resolved(method, before, lazy);
         void* const shim = original ? shim_for(method, original) : nullptr;
         if (!shim) {
             ++bound_.skipped;
@@ -386,14 +390,16 @@ private:
         ++counter;
     }
 
-    // What a slot leads to; null where that is not code of the toolkit. A call slot that was never used
-    // may still lead to the library's own stub, which would look the function up at the first call.
-    void* resolved(Method const& method, void* value) const
+    // What a slot leads to; null where that is not code of the toolkit. A lazily bound slot that was never
+    // used leads to the library's own stub, which would look the function up at the first call: so do we.
+    void* resolved(Method const& method, void* value, bool lazy) const
     {
         Address const address = reinterpret_cast<Address>(value);
         if (!in_any(image_.code, address)) return state().owns(address) ? value : nullptr;
         auto const own = matches_.by_address.find(address);
-        return own != matches_.by_address.end() && own->second == &method ? value : nullptr;
+        if (own != matches_.by_address.end() && own->second == &method) return value;
+        void* const found = lazy && image_.handle ? dlsym(image_.handle, method.symbol) : nullptr;
+        return found && state().owns(reinterpret_cast<Address>(found)) ? found : nullptr;
     }
 
     Image const& image_;
@@ -445,7 +451,9 @@ Bound bind()
     std::vector<Range>& code = state().code;
     for (auto const& [image, known] : round.images) code.insert(code.end(), image.code.begin(), image.code.end());
     std::sort(code.begin(), code.end(), [](Range a, Range b) { return a.begin < b.begin; });
-    for (auto const& [image, known] : round.images) {
+    for (auto& [image, known] : round.images) {
+        // From now on its slots are ours to restore, so it must stay: it is marked never to be unloaded.
+        image.handle = dlopen(image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
         Library(image, round.bound).bind(known->symbolic != 0);
         ++round.bound.libraries;
     }
