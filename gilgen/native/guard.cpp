@@ -99,7 +99,8 @@ private:
 
 namespace {
 
-Claims claims;
+// Never destroyed: a daemon thread may still wait in it when the process ends.
+Claims& claims = *new Claims;
 
 // What a call works on, sorted, each object once.
 std::vector<void*> pipeline_of(Method const& method, void* self)
