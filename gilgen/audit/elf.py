@@ -27,6 +27,7 @@ RELOCATION = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
 PT_LOAD, PT_DYNAMIC, PT_NOTE, NT_GNU_BUILD_ID = 1, 2, 4, 3
 DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 10
+DT_RELRSZ, DT_RELR = 35, 36
 DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
 
 ADDRESS, GOT, PLT, RELATIVE = "address", "got", "plt", "relative"
@@ -120,7 +121,8 @@ class Library:
         relocations = self._relocations()
         relative = next(kind for kind, name in RELOCATIONS[self.machine].items() if name == RELATIVE)
         addends = relocations["addend"][(relocations["info"] & 0xFFFFFFFF) == relative]
-        return bool(np.isin(addends, np.fromiter(definitions.values(), "<i8")).any())
+        addresses = np.fromiter(definitions.values(), "<i8")
+        return bool(np.isin(addends, addresses).any() or np.isin(self._packed_addends(), addresses).any())
 
     def _build_id(self, offset: int, size: int) -> str:
         """The GNU build id among the notes of one segment; empty where it holds none."""
@@ -157,6 +159,20 @@ class Library:
         while not np.frombuffer(self._map, "<u4", 1, chain + 4 * (last - first))[0] & 1:
             last += 1
         return last + 1
+
+    def _packed_addends(self) -> NDArray[np.int64]:
+        """What the slots of the compact relative relocations hold: there the addend stands in the slot itself."""
+        if DT_RELR not in self._tags:
+            return np.zeros(0, "<i8")
+        entries = np.frombuffer(self._map, "<u8", self._tags[DT_RELRSZ][0] // 8, self._offset(self._tags[DT_RELR][0]))
+        values, following = [], 0
+        for entry in entries.tolist():
+            if not entry & 1:  # an address; an odd entry is a bitmap of the 63 words after the last one
+                slots, following = [entry], entry + 8
+            else:
+                slots, following = [following + 8 * bit for bit in range(63) if entry >> bit & 2], following + 8 * 63
+            values += [int.from_bytes(self._map[(at := self._offset(slot)) : at + 8], "little", signed=True) for slot in slots]
+        return np.array(values, "<i8")
 
     def _relocations(self) -> NDArray[np.void]:
         tables = [
