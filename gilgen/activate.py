@@ -36,6 +36,7 @@ class MethodStatus:
 
     Attributes:
         python: the Python name.
+        symbol: the C++ function's mangled name.
         bound: how many definitions of the function the shim stands before.
         released: calls from Python during which the GIL was released.
         guarded: calls whose wrapper had released the GIL already; the shim only added the guard.
@@ -44,6 +45,7 @@ class MethodStatus:
     """
 
     python: str
+    symbol: str
     bound: int
     released: int
     guarded: int
@@ -205,8 +207,11 @@ class _Known(ctypes.Structure):
     _fields_ = (("path", ctypes.c_char_p), ("build_id", ctypes.c_char_p), ("symbolic", ctypes.c_uint32))
 
 
+_BOUND = ("libraries", "vtable", "got", "skipped", "refused")
+
+
 class _Bound(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint32) for name in ("libraries", "vtable", "got", "skipped", "refused"))
+    _fields_ = tuple((name, ctypes.c_uint32) for name in _BOUND)
 
 
 class _Counts(ctypes.Structure):
@@ -253,7 +258,7 @@ class _Shims:
 
     def bind(self) -> None:
         new = self.native.gilgen_bind()
-        for name, _ in _Bound._fields_:
+        for name in _BOUND:
             self.bound[name] = self.bound.get(name, 0) + getattr(new, name)
 
     def deactivate(self) -> None:
@@ -265,7 +270,7 @@ class _Shims:
         counts = (_Counts * len(self.manifest.shims))()
         self.native.gilgen_counts(counts)
         methods = tuple(
-            MethodStatus(shim.python, count.bound, count.released, count.guarded, count.waited, count.passed)
+            MethodStatus(shim.python, shim.symbol, count.bound, count.released, count.guarded, count.waited, count.passed)
             for shim, count in zip(self.manifest.shims, counts, strict=True)
             if count.bound
         )

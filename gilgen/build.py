@@ -130,7 +130,7 @@ def wheel_version(manifest: Manifest) -> str:
     return f"{manifest.version}+gilgen.{manifest.gilgen}"
 
 
-def build(sources: Path, folder: Path, compiler: Compiler, *, notify: Notify = lambda _: None) -> Path:
+def build(sources: Path, folder: Path, compiler: Compiler, *, defines: tuple[str, ...] = (), notify: Notify = lambda _: None) -> Path:
     """Compile the sources in `sources` and pack the shim wheel into `folder`.
 
     Returns:
@@ -146,7 +146,7 @@ def build(sources: Path, folder: Path, compiler: Compiler, *, notify: Notify = l
     wheel = folder / f"{package}-{wheel_version(manifest)}-{tag}.whl"
     with tempfile.TemporaryDirectory(prefix="gilgen-wheel-") as scratch:
         library = Path(scratch) / f"lib{package}.so"
-        compile_library(sources, library, compiler, notify=notify)
+        compile_library(sources, library, compiler, defines=defines, notify=notify)
         draft = Path(scratch) / wheel.name
         with WheelFile(draft, "w") as archive:
             archive.writestr(f"{package}/__init__.py", _init_text(manifest).encode())

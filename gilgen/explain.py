@@ -42,6 +42,7 @@ class Explanation:
         owner: the Python class whose wrapper is called: the class itself, or the base that defines the method.
         declarations: C++ declarations that the wheel's own documentation gives.
         steps: the C++ functions that the plan knows behind it.
+        through: released functions that a call ends in, where the method has none of its own.
         why: what is to be said where the plan has no decision.
     """
 
@@ -51,6 +52,7 @@ class Explanation:
     owner: str
     declarations: tuple[str, ...]
     steps: tuple[Step, ...]
+    through: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -65,8 +67,10 @@ def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -
     cls, method = _find(toolkit, name, classes)
     made = plan.ensure(toolkit, headers_dir, notify)
     record = plan.read(made)
-    asked = name.partition(".")[0].rpartition(":")[2]
-    behind = _decisions(record.decisions, cls.name, asked, method.name, classes)
+    asked = name.removeprefix("itk.").rpartition(".")[0]
+    names = {f"{cls.name}.{method.name}", f"{asked}.{method.name}"}
+    behind = [decision for decision in record.decisions if decision.python in names]
+    through = sorted({d.python for d in record.decisions if d.served and f"{cls.name}.{method.name}" in d.served} - names)
     steps = tuple(Step(decision, _slots(installation, decision.symbol) if decision.action == "release" else ()) for decision in behind)
     return Explanation(
         toolkit=toolkit,
@@ -75,7 +79,8 @@ def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -
         owner=cls.name,
         declarations=method.declarations,
         steps=steps,
-        why="" if steps else _undecided(toolkit, cls, method),
+        through=tuple(through),
+        why="" if steps or through else _undecided(toolkit, cls, method),
     )
 
 
@@ -118,16 +123,6 @@ def _ancestors(cls: ExposedClass, classes: dict[str, ExposedClass]) -> list[Expo
             found.append(classes[name])
             queue.extend(classes[name].bases)
     return found
-
-
-def _decisions(decisions: tuple[Decision, ...], owner: str, asked: str, method: str, classes: dict[str, ExposedClass]) -> list[Decision]:
-    """Decisions on the method itself, else on what it ends in."""
-    own = [d for d in decisions if d.python in {f"{owner}.{method}", f"{asked}.{method}"}]
-    through = [d for d in decisions if f"{owner}.{method}" in d.served and d not in own]
-    bases = {cls.name for cls in _ancestors(classes[asked], classes)} if asked in classes else set()
-    if own and any(d.action == "release" for d in own):
-        return own
-    return own + [d for d in through if d.python.partition(".")[0] in bases or not own or len(through) <= 12]  # noqa: PLR2004 - a screenful
 
 
 def _undecided(toolkit: str, cls: ExposedClass, method: ExposedMethod) -> str:

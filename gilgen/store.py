@@ -137,10 +137,9 @@ def write_bytes(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fchmod(file.fileno(), 0o644)
-            os.replace(name, path)
+            Path(name).replace(path)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+            Path(name).unlink(missing_ok=True)
             raise
 
 
@@ -158,11 +157,11 @@ def new_folder(path: Path) -> Iterator[Path]:
             draft.chmod(0o755)
             if path.exists():
                 old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-                os.replace(path, old / "old")
-                os.replace(draft, path)
+                path.replace(old / "old")
+                draft.replace(path)
                 shutil.rmtree(old, ignore_errors=True)
             else:
-                os.replace(draft, path)
+                draft.replace(path)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise

@@ -11,6 +11,7 @@ import mmap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 from elftools.common.exceptions import ELFError
@@ -25,7 +26,7 @@ PROGRAM_HEADER = np.dtype(
 )
 RELOCATION = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
-PT_LOAD, PT_DYNAMIC, PT_NOTE, NT_GNU_BUILD_ID = 1, 2, 4, 3
+PT_LOAD, PT_DYNAMIC, PT_NOTE, NT_GNU_BUILD_ID, STT_FUNC = 1, 2, 4, 3, 2
 DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 10
 DT_RELRSZ, DT_RELR = 35, 36
 DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
@@ -70,7 +71,7 @@ class Library:
         start = self._offset(self._tags[DT_STRTAB][0])
         self._strings = self._map[start : start + self._tags[DT_STRSZ][0]]
 
-    def __enter__(self) -> Library:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -84,7 +85,7 @@ class Library:
     def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, int]:
         """Functions that this library defines and exports and whose mangled name is `wanted`: name -> address."""
         table = self._symbols()
-        defined = table[(table["section"] != 0) & ((table["info"] & 15) == 2) & (table["value"] != 0)]  # STT_FUNC
+        defined = table[(table["section"] != 0) & ((table["info"] & 15) == STT_FUNC) & (table["value"] != 0)]
         strings = self._strings
         found = {}
         for name, value in zip(defined["name"].tolist(), defined["value"].tolist(), strict=True):
@@ -139,7 +140,7 @@ class Library:
     def _offset(self, address: int) -> int:
         for start, size, offset in self._segments:
             if start <= address < start + size:
-                return address - start + offset
+                return int(address - start + offset)
         raise ArtefactError(f"{self.path} is damaged: nothing is mapped at {address:#x}.", "Reinstall the package that it belongs to.")
 
     def _symbols(self) -> NDArray[np.void]:

@@ -47,7 +47,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gilgen")
 def cli() -> None:
-    """Find the VTK and ITK calls that hold Python's GIL, fix them, and prove it.
+    r"""Find the VTK and ITK calls that hold Python's GIL, fix them, and prove it.
 
     A wrapped C++ call that holds the GIL freezes every other Python thread: windows, servers, event
     loops. gilgen builds shims that release it around blocking calls of the installed, unmodified
@@ -63,10 +63,10 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with the exit code of what happened."""
-    sys.exit(run(arguments))
+    sys.exit(invoke(arguments))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def invoke(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code. An expected error prints its message, never a traceback."""
     try:
         result = cli.main(arguments, prog_name="gilgen", standalone_mode=False)

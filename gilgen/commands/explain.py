@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,8 +10,8 @@ import click
 from gilgen import explain
 from gilgen.commands import common
 
-LISTED = 6
-"""Libraries named before the rest is only counted."""
+LISTED = 4
+"""Names given before the rest is only counted."""
 
 
 @click.command("explain")
@@ -18,7 +19,7 @@ LISTED = 6
 @common.headers_option
 @common.json_option
 def command(methods: tuple[str, ...], headers_dir: Path | None, json_file: Path | None) -> None:
-    """Print the chain from a Python method to the C++ symbol and its slots, and what the plan does there.
+    r"""Print the chain from a Python method to the C++ symbol and its slots, and what the plan does there.
 
     \b
     Examples:
@@ -32,31 +33,46 @@ def command(methods: tuple[str, ...], headers_dir: Path | None, json_file: Path 
 
 
 def _show(found: explain.Explanation) -> None:
-    say = lambda text: common.output.print(text, soft_wrap=True, markup=False)  # noqa: E731 - one word for one print
-    say(f"{found.python}   ({found.toolkit} {found.version})")
-    if found.owner != found.python.partition(".")[0]:
-        say(f"  wrapped by     {found.owner}")
+    _say(f"{found.python}   ({found.toolkit} {found.version})")
+    if found.owner != found.python.rpartition(".")[0]:
+        _say(f"  wrapped by     {found.owner}")
     for declaration in found.declarations:
-        say(f"  overload       {' '.join(declaration.split())}")
+        _say(f"  overload       {' '.join(declaration.split())}")
     for step in found.steps:
-        decision = step.decision
-        say("")
-        say(f"  C++            {decision.declaration}")
-        if decision.symbol:
-            say(f"  symbol         {decision.symbol}")
-        if decision.library:
-            copies = f", and {decision.copies - 1} more copies" if decision.copies > 1 else ""
-            say(f"  defined in     {decision.library}{copies}")
-        if step.slots:
-            vtable, got = sum(slots.vtable for slots in step.slots), sum(slots.got for slots in step.slots)
-            say(f"  slots          {vtable} in vtables, {got} for calls, in {len(step.slots)} libraries")
-            for slots in sorted(step.slots, key=lambda slots: -slots.vtable - slots.got)[:LISTED]:
-                say(f"                 {slots.library}: {slots.vtable} + {slots.got}")
-        what = "release the GIL" if decision.action == "release" else "keep it"
-        say(f"  decision       {what}: {decision.reason}")
-        say(f"                 {decision.why}")
-        if decision.action == "release":
-            say(f"  guard          {decision.guard}" + (f" (what is upstream of this {decision.walker} too)" if decision.walker else ""))
+        _show_step(step)
+    if found.through:
+        _say("")
+        _say(f"  ends in        {len(found.through)} released functions: {_some(found.through)}")
     if found.why:
-        say(f"  {found.why}")
-    say("")
+        _say(f"  {found.why}")
+    _say("")
+
+
+def _show_step(step: explain.Step) -> None:
+    decision = step.decision
+    _say("")
+    _say(f"  C++            {decision.declaration}")
+    if decision.symbol:
+        _say(f"  symbol         {decision.symbol}")
+    if decision.library:
+        copies = f", and {decision.copies - 1} more copies" if decision.copies > 1 else ""
+        _say(f"  defined in     {decision.library}{copies}")
+    if step.slots:
+        vtable, got = sum(slots.vtable for slots in step.slots), sum(slots.got for slots in step.slots)
+        _say(f"  slots          {vtable} in vtables, {got} for calls, in {len(step.slots)} libraries:")
+        most = sorted(step.slots, key=lambda slots: -slots.vtable - slots.got)
+        _say(f"                 {_some([f'{slots.library} {slots.vtable} + {slots.got}' for slots in most])}")
+    what = "release the GIL" if decision.action == "release" else "keep it"
+    _say(f"  decision       {what} ({decision.reason})")
+    _say(f"                 {decision.why}")
+    if decision.action == "release":
+        _say(f"  guard          {decision.guard}" + (f": this {decision.walker} and the filters upstream of it" if decision.walker else ""))
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f", and {rest} more" if rest > 0 else "")
+
+
+def _say(text: str) -> None:
+    common.output.print(text, soft_wrap=True, markup=False)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from gilgen import activate
-from gilgen.activate import GUARDS
+from gilgen.activate import GUARDS, activate
 from gilgen.errors import GilgenError
 from gilgen.model import Guard
 
@@ -21,14 +20,14 @@ from gilgen.model import Guard
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(module: bool, toolkits: str | None, guard: Guard, program: str, arguments: tuple[str, ...]) -> None:
-    """Run PROGRAM with its ARGUMENTS as Python would, with the GIL released around blocking calls.
+    r"""Run PROGRAM with its ARGUMENTS as Python would, with the GIL released around blocking calls.
 
     \b
     Examples:
       gilgen run viewer.py scan.nrrd
       gilgen run -m pytest tests
     """
-    activate.activate(*(toolkits.split(",") if toolkits else ()), guard=guard)
+    activate(*(toolkits.split(",") if toolkits else ()), guard=guard)
     if module:
         sys.argv = [program, *arguments]  # runpy puts the module's own path in its place
         sys.path[0] = str(Path.cwd())

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from gilgen import _version, commands, doctor, headers, scan
-from gilgen.commands import run
+from gilgen.commands import invoke
 from gilgen.errors import HeadersNotFoundError, UnsupportedError
 from gilgen.model import DroppedHeader, Headers
 from gilgen.scan import ScanSummary
@@ -25,25 +25,25 @@ def vtk(monkeypatch):
 
 
 def test_version(capsys):
-    assert run(["--version"]) == 0
+    assert invoke(["--version"]) == 0
     assert _version.__version__ in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("verb", commands.VERBS)
 def test_every_verb_explains_itself(verb, capsys):
-    assert run([verb, "--help"]) == 0
+    assert invoke([verb, "--help"]) == 0
     text = capsys.readouterr().out
     assert f"gilgen {verb}" in text
     assert len(text.splitlines()) > 5
 
 
 def test_an_unknown_verb_is_a_wrong_command_line(capsys):
-    assert run(["frobnicate"]) == 2
+    assert invoke(["frobnicate"]) == 2
     assert "No such command" in capsys.readouterr().err
 
 
 def test_an_unknown_toolkit(capsys):
-    assert run(["headers", "opencv"]) == 10
+    assert invoke(["headers", "opencv"]) == 10
     error = capsys.readouterr().err
     assert error.startswith("gilgen: gilgen knows no toolkit 'opencv'")
     assert "Traceback" not in error
@@ -56,7 +56,7 @@ def test_an_expected_error_ends_with_its_code(capsys, vtk, monkeypatch):
         raise HeadersNotFoundError("There are none.", "Name some.")
 
     monkeypatch.setattr(headers, "find", none)
-    assert run(["scan", "vtk"]) == 11
+    assert invoke(["scan", "vtk"]) == 11
     assert capsys.readouterr().err == "gilgen: There are none.\nName some.\n"
 
 
@@ -67,22 +67,22 @@ def test_an_interrupt_is_not_a_traceback(capsys, vtk, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(headers, "find", stop)
-    assert run(["headers", "vtk"]) == 130
+    assert invoke(["headers", "vtk"]) == 130
     assert "interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("vtk")
 def test_headers_prints_version_source_and_folder(capsys):
-    assert run(["headers", "vtk"]) == 0
+    assert invoke(["headers", "vtk"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["vtk 9.7.2: headers 9.6.2 from the system", "  /include/vtk-9.6", "  A notice."]
 
 
 @pytest.mark.usefixtures("vtk")
 def test_headers_as_json(capsys, tmp_path):
-    assert run(["headers", "vtk", "--json", "-"]) == 0
+    assert invoke(["headers", "vtk", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["data"]["version"] == "9.6.2"
-    assert run(["headers", "vtk", "--json", str(tmp_path / "headers.json")]) == 0
+    assert invoke(["headers", "vtk", "--json", str(tmp_path / "headers.json")]) == 0
     assert json.loads((tmp_path / "headers.json").read_text())["artefact"] == "Headers"
 
 
@@ -97,7 +97,7 @@ def test_scan_prints_a_summary_and_writes_the_api(capsys, tmp_path, monkeypatch,
     )
     summary = ScanSummary("vtk", "9.6.2", "", 30, 20, 4, 500, dropped, 1.25, 300, str(api), "A notice.")
     monkeypatch.setattr(scan, "ensure", lambda *_: summary)
-    assert run(["scan", "vtk", option, str(tmp_path / "out.json")]) == 0
+    assert invoke(["scan", "vtk", option, str(tmp_path / "out.json")]) == 0
     text = capsys.readouterr().out
     assert "30 headers, 20 classes, 4 class templates, 500 methods (1.2 s, 300 MB" in text
     assert "2 headers had errors; 1 of them could be read alone" in text
@@ -108,7 +108,7 @@ def test_scan_prints_a_summary_and_writes_the_api(capsys, tmp_path, monkeypatch,
 
 
 def test_scan_refuses_one_file_for_two_toolkits(capsys, tmp_path):
-    assert run(["scan", "vtk", "itk", "-o", str(tmp_path / "out.json")]) == 13
+    assert invoke(["scan", "vtk", "itk", "-o", str(tmp_path / "out.json")]) == 13
     assert "One file" in capsys.readouterr().err
 
 
@@ -116,7 +116,7 @@ def test_scan_refuses_one_file_for_two_toolkits(capsys, tmp_path):
 def test_doctor_says_what_mends_it(capsys, monkeypatch, state, code):
     findings = (doctor.Finding("libclang", state, "what it says", "Install it: pip install libclang"),)
     monkeypatch.setattr(doctor, "examine", lambda: doctor.Checkup(state == "ok", findings))
-    assert run(["doctor"]) == code
+    assert invoke(["doctor"]) == code
     text = capsys.readouterr().out
     assert "pip install libclang" in text
     assert ("Not ready" in text) == (state != "ok")
@@ -156,7 +156,7 @@ def test_these_machines_are_served(monkeypatch, machine):
 
 def test_help_is_quick_and_imports_no_stage():
     code = "import sys; from gilgen.commands import cli; assert not {'msgspec', 'numpy', 'gilgen.scan'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.invoke([sys.executable, "-c", code], check=True)
 
 
 def test_verbs_are_click_commands():

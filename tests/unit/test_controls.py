@@ -190,41 +190,41 @@ def test_a_python_without_a_gil_is_refused(monkeypatch):
 @pytest.mark.usefixtures("fake")
 def test_the_command_prints_the_table_keeps_the_report_and_ends_well(tmp_path, capsys):
     file = tmp_path / "out.json"
-    assert commands.run(["diagnose", "vtk", "--case", "obb-tree", "--json", str(file)]) == 0
+    assert commands.invoke(["diagnose", "vtk", "--case", "obb-tree", "--json", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "vtkOBBTree.BuildLocator" in printed
     assert "1 of 1 calls that held the GIL now release it." in printed
     assert json.loads(file.read_text())["artefact"] == "Report"
     assert store.read(report.last_report(), Report) == store.read(file, Report)
-    assert commands.run(["report"]) == 0
+    assert commands.invoke(["report"]) == 0
     assert capsys.readouterr().out == printed
 
 
 def test_the_command_of_an_invalid_run_prints_all_and_ends_with_its_own_code(fake, capsys):
     fake.answers["sort-held"] = ["releases"]
-    assert commands.run(["diagnose", "vtk", "--case", "obb-tree"]) == 20
+    assert commands.invoke(["diagnose", "vtk", "--case", "obb-tree"]) == 20
     printed = capsys.readouterr()
     assert "vtkOBBTree.BuildLocator" in printed.out
     assert "INVALID" in printed.out
     assert "'holds' but reads 'releases'" in printed.out
     assert "control" in printed.err
-    assert commands.run(["report"]) == 20
+    assert commands.invoke(["report"]) == 20
 
 
 @pytest.mark.usefixtures("fake")
 def test_json_to_standard_output_is_only_json(capsys):
-    assert commands.run(["diagnose", "vtk", "--case", "obb-tree", "--json", "-"]) == 0
+    assert commands.invoke(["diagnose", "vtk", "--case", "obb-tree", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["data"]["valid"] is True
 
 
 @pytest.mark.usefixtures("fake")
 @pytest.mark.parametrize(("only", "shims"), [("before", {False}), ("after", {True})])
 def test_only_one_half(only, shims):
-    assert commands.run(["diagnose", "vtk", "--case", "obb-tree", "--only", only]) == 0
+    assert commands.invoke(["diagnose", "vtk", "--case", "obb-tree", "--only", only]) == 0
     assert {result.shims for result in store.read(report.last_report(), Report).results} == shims
 
 
 @pytest.mark.usefixtures("fake")
 def test_a_report_before_any_diagnosis_says_what_to_do(capsys):
-    assert commands.run(["report"]) == 14
+    assert commands.invoke(["report"]) == 14
     assert "gilgen diagnose" in capsys.readouterr().err

@@ -1,0 +1,60 @@
+# make demo   find, fix and prove, on the real wheels, from nothing
+# make test   everything that must hold before a change is taken
+# make unit   the fast part of it
+# make lint   ruff and mypy
+# make bench  the figures of bench/RESULTS.md
+#
+# PYTHON picks the interpreter, for example `make test PYTHON=python3.12`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VTK ?= 9.6.2
+ITK ?= 5.4.7
+VENV ?= .venv
+BIN := $(VENV)/bin
+STARTED := $(shell date +%s)
+
+# Say what a step was and how long it took.
+define timed
+	@echo "== $(1)"; start=$$(date +%s); $(2) && echo "   $$(( $$(date +%s) - start )) s"
+endef
+
+.PHONY: demo test unit real lint types bench clean
+
+demo: $(VENV)/toolkits
+	$(call timed,find and fix: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+	$(call timed,prove: gilgen diagnose vtk itk --quick,$(BIN)/gilgen diagnose vtk itk --quick)
+	@echo "== done in $$(( $$(date +%s) - $(STARTED) )) s. Next: $(BIN)/python examples/steering.py"
+
+test: lint unit real
+	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
+
+unit: $(VENV)/toolkits
+	$(call timed,unit tests,$(BIN)/python -m pytest -q tests/unit)
+
+real: $(VENV)/toolkits
+	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q --durations=10 tests/real)
+
+lint: $(VENV)/toolkits
+	$(call timed,ruff,$(BIN)/ruff check --quiet .)
+	$(call timed,mypy --strict,$(BIN)/python tests/types.py)
+
+bench: $(VENV)/toolkits
+	$(call timed,shims: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+	$(call timed,bench,$(BIN)/python bench/run.py)
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/python:
+	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON). Install it: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "gilgen needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version). Name another: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "$(PYTHON) cannot make virtual environments. Install: apt-get install python3-venv"; exit 1; }
+	@command -v $${CXX:-g++} > /dev/null || command -v clang++ > /dev/null || echo "There is no C++ compiler; ziglang from PyPI will serve. A system one: apt-get install g++"
+	$(call timed,virtual environment,$(PYTHON) -m venv $(VENV))
+	@touch $@
+
+$(VENV)/toolkits: $(VENV)/python pyproject.toml
+	$(call timed,gilgen with vtk $(VTK) and itk $(ITK),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]' vtk==$(VTK) itk==$(ITK))
+	@command -v $${CXX:-g++} > /dev/null || command -v clang++ > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang
+	@touch $@
