@@ -423,7 +423,9 @@ class _Planner:
                     for target in targets:
                         served[target].append(name)
                 else:
-                    kept[group[0].reason if group else "not-exported"] += 1
+                    group = group or [self._absent(cls, method.name)]
+                    decisions += [decision for decision in group if decision.reason == "absent"]
+                    kept[group[0].reason] += 1
         coverage = Coverage(
             wrapped=sum(len(cls.methods) for cls in self.exposed),
             candidates=candidates,
@@ -433,6 +435,20 @@ class _Planner:
         )
         decisions = [replace(d, served=tuple(sorted(served.get(d.python, ())))) if d.action == "release" else d for d in decisions]
         return coverage, decisions
+
+
+    def _absent(self, cls: ExposedClass, name: str) -> Decision:
+        """The decision on a candidate that no exported function and no ordinary declaration stands for."""
+        declared = self.classes.get(demangle.normal(cls.cxx).partition("<")[0])
+        methods = [method for method in declared.methods if method.name == name] if declared else []
+        return Decision(
+            python=f"{cls.name}.{name}",
+            declaration=_declaration(cls.cxx, methods[0]) if methods else f"? {cls.cxx}::{name}(...)",
+            symbol="",
+            action="keep",
+            reason="absent",
+            why="Compiled into the wrapper's own module, which exports no symbol for it, so no slot names it.",
+        )
 
 
 class _Reach:

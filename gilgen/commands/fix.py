@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from gilgen import build, fix
 from gilgen.commands import common
@@ -27,18 +26,8 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, no_install: boo
     a moment. `pip uninstall gilgen-shims-vtk` takes the shims away again.
     """
     results = common.each(toolkits, fix.fix, headers_dir)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("toolkit", "shims", "Python methods served", "headers", "plan", "generate", "build"):
-        table.add_column(heading)
     for result in results:
-        coverage = result.coverage
-        served = f"{coverage.direct + coverage.through} of {coverage.candidates} that block"
-        times = [f"{result.seconds[stage]:.1f} s" if result.seconds[stage] else "cached" for stage in ("plan", "generate", "build")]
-        table.add_row(f"{result.toolkit} {result.version}", str(result.functions), served, result.headers, *times)
-    common.output.print(table)
-    for result in results:
-        if result.notice:
-            common.console.print(f"{result.toolkit}: {result.notice}")
+        _show(result)
     wheels = [Path(result.wheel) for result in results]
     if folder is not None:
         wheels = [build.copy(wheel, folder) for wheel in wheels]
@@ -53,3 +42,16 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, no_install: boo
         common.output.print("Or without editing it: gilgen run program.py")
         common.output.print(f"See what changed: gilgen diagnose {' '.join(result.toolkit for result in results)}")
     common.write_json(json_file, results)
+
+
+def _show(result: fix.Fixed) -> None:
+    coverage = result.coverage
+    times = ", ".join(f"{stage} {f'{seconds:.1f} s' if seconds else 'cached'}" for stage, seconds in result.seconds.items())
+    common.output.print(
+        f"[bold]{result.toolkit} {result.version}[/bold]: shims for {result.functions} C++ functions. Of {coverage.candidates} Python methods "
+        f"that are known to block, {coverage.direct} are released, {coverage.through} more end in what is; `gilgen plan {result.toolkit} --kept` "
+        f"says why the others stay.\n  headers {result.headers}; {times}",
+        soft_wrap=True,
+    )
+    if result.notice:
+        common.output.print(f"  {result.notice}", soft_wrap=True)

@@ -107,6 +107,7 @@ std::vector<void*> pipeline_of(Method const& method, void* self)
 {
     std::vector<void*> found{self};
     walkers[method.walker](self, found);
+    if (!warm.load(std::memory_order_acquire)) found.push_back(&first_pipeline);
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
     return found;
@@ -154,6 +155,9 @@ void Released::claim(Entry& entry, void* self, bool holds)
 void Released::end()
 {
     if (objects_) {
+        if (std::binary_search(objects_, objects_ + object_count_, static_cast<void*>(&first_pipeline))) {
+            warm.store(true, std::memory_order_release);
+        }
         claims.leave(*this);
         if (objects_ != inline_objects_) delete[] objects_;
         objects_ = nullptr;
