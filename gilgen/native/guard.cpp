@@ -102,6 +102,11 @@ namespace {
 // Never destroyed: a daemon thread may still wait in it when the process ends.
 Claims& claims = *new Claims;
 
+// Whether some pipeline has run to its end. Until then each also claims `first_pipeline`, so that the first
+// one runs alone: the toolkits' singletons and factories are made at first use, and not all of them safely.
+std::atomic<bool> warm{false};
+char first_pipeline;
+
 // What a call works on, sorted, each object once.
 std::vector<void*> pipeline_of(Method const& method, void* self)
 {
