@@ -149,7 +149,7 @@ def read_manifest(folder: Path) -> Manifest:
         libraries = tuple(Library(**library) for library in data.pop("libraries"))
         shims = tuple(Shim(**shim) for shim in data.pop("shims"))
         return Manifest(libraries=libraries, shims=shims, **data)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{path} is missing or damaged: {error}.", remake) from error
 
 
