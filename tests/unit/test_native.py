@@ -475,7 +475,11 @@ def test_a_wrapper_that_has_released_already_is_guarded_too(site, on, met):
     assert site.run(MEET + support.textwrap.dedent(code)).answer == [[met, met], 0, 2]
 
 
-PIPELINES = """
+WARM = """
+wrapper.update(wrapper.make_algorithm(), 0)  # the first pipeline of a process runs alone
+"""
+
+PIPELINES = WARM + """
 source, other, left, right, third = (wrapper.make_algorithm() for _ in range(5))
 wrapper.connect(source, left)
 wrapper.connect(source, right)
@@ -499,13 +503,14 @@ executive = wrapper.make_executive(left)
 )
 def test_pipelines_that_share_a_filter_queue(site, guard, first, second, met):
     call = "wrapper.update_executive" if first == "executive" else "wrapper.update"
-    code = f"gilgen.activate('vtk', guard={guard!r})\nsay(meet({first}, {second}, {30 if met else 0.2}, {call}, wrapper.update))"
-    assert site.run(MEET + PIPELINES + code).answer == [met, met]
+    code = f"say(meet({first}, {second}, {30 if met else 0.2}, {call}, wrapper.update))"
+    assert site.run(f"gilgen.activate('vtk', guard={guard!r})" + MEET + PIPELINES + code).answer == [met, met]
 
 
 def test_a_pipeline_with_more_filters_than_fit_inline(site):
     code = """
     gilgen.activate("vtk")
+    wrapper.update(wrapper.make_algorithm(), 0)
     ends = []
     shared = wrapper.make_algorithm()
     for _ in range(2):
@@ -526,8 +531,6 @@ def test_a_pipeline_with_more_filters_than_fit_inline(site):
 
 def test_a_pipeline_rewired_while_a_call_waits_is_claimed_as_it_is_then(site):
     code = """
-    gilgen.activate("vtk")
-    work = wrapper.make_algorithm()
     results = {}
     def first(): results["first"] = wrapper.update(source, 1.0)
     def second(): results["second"] = wrapper.update(left, 0.5)
@@ -540,7 +543,17 @@ def test_a_pipeline_rewired_while_a_call_waits_is_claimed_as_it_is_then(site):
     for thread in threads: thread.join()
     say([results, meet(left, third, 30, wrapper.update)])
     """
-    assert site.run(MEET + PIPELINES + support.textwrap.dedent(code)).answer == [{"first": False, "second": False}, [True, True]]
+    activated = "gilgen.activate('vtk')" + MEET + PIPELINES
+    assert site.run(activated + support.textwrap.dedent(code)).answer == [{"first": False, "second": False}, [True, True]]
+
+
+def test_the_first_pipeline_of_a_process_runs_alone(site):
+    code = """
+    one, two = wrapper.make_algorithm(), wrapper.make_algorithm()
+    say([meet(one, two, 0.2, wrapper.update), meet(one, two, 30, wrapper.update)])
+    """
+    activated = "gilgen.activate('vtk')" + MEET
+    assert site.run(activated + support.textwrap.dedent(code)).answer == [[False, False], [True, True]]
 
 
 def test_a_nested_call_from_a_callback_never_waits(site):

@@ -1,0 +1,350 @@
+"""Activation from Python's side: what it refuses, what it imports, and the three ways to ask for it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import support
+
+from gilgen import generate
+from gilgen.errors import ArtefactError, GilgenError, UnsupportedError
+
+activate = importlib.import_module("gilgen.activate")
+"""The module; the package gives its function the same name."""
+
+ATTEMPT = """
+from gilgen.errors import GilgenError
+try:
+    gilgen.activate({arguments})
+    say(["activated", "", 0])
+except GilgenError as error:
+    say([type(error).__name__, str(error), error.exit_code])
+"""
+
+
+def attempt(site, arguments="'vtk'"):
+    return site.run(ATTEMPT.format(arguments=arguments)).answer
+
+
+def change_manifest(site, **changes):
+    path = site.package / generate.MANIFEST
+    envelope = json.loads(path.read_bytes())
+    envelope["data"] |= changes.pop("data", {})
+    path.write_text(json.dumps(envelope | changes))
+
+
+# ------------------------------------------------------------------------------------------- refusals
+
+
+def test_control_what_fits_is_activated(site):
+    assert attempt(site) == ["activated", "", 0]
+
+
+def test_a_library_of_another_size_is_named(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    with (other.toolkit.root / "pretend" / "libderived.so").open("ab") as file:
+        file.write(b"\0")
+    kind, message, code = attempt(other)
+    assert (kind, code) == ("StaleShimsError", 17)
+    assert "pretend/libderived.so has" in message
+    assert "gilgen fix vtk" in message
+
+
+def test_a_missing_library_is_named(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    (other.toolkit.root / "pretend" / "libsecond.so").unlink()
+    kind, message, _ = attempt(other)
+    assert kind == "StaleShimsError"
+    assert "pretend/libsecond.so is missing" in message
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "ArtefactError"),
+        (lambda path: path.write_bytes(b""), "ArtefactError"),
+        (lambda path: path.write_bytes(b"\xff\xfe\0"), "ArtefactError"),
+        (lambda path: path.write_text("[]"), "ArtefactError"),
+        (lambda path: path.write_text('{"schema": 1, "data": {"libraries": [], "shims": []}}'), "ArtefactError"),
+        (lambda path: path.write_text('{"schema": 1, "data": {"libraries": [1], "shims": []}}'), "ArtefactError"),
+        (lambda path: path.write_text('{"schema": 1, "data": []}'), "ArtefactError"),
+        (lambda path: path.write_text('{"schema": 1, "data": null}'), "ArtefactError"),
+        (lambda path: path.unlink(), "ArtefactError"),
+    ],
+    ids=["truncated", "empty", "no text", "a list", "fields missing", "wrong records", "data is a list", "no data", "missing"],
+)
+def test_a_damaged_manifest_is_refused(site, tmp_path, damage, kind):
+    other = site.copy_to(tmp_path)
+    damage(other.package / generate.MANIFEST)
+    found, message, code = attempt(other)
+    assert (found, code) == (kind, 14)
+    assert "manifest.json" in message
+    assert "gilgen fix" in message
+
+
+def test_a_manifest_of_another_gilgen_is_refused(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    change_manifest(other, schema=99)
+    kind, message, _ = attempt(other)
+    assert kind == "ArtefactError"
+    assert "schema 99" in message
+
+
+def test_shims_for_another_processor_are_refused(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    change_manifest(other, data={"machine": "s390x"})
+    kind, message, code = attempt(other)
+    assert (kind, code) == ("UnsupportedError", 18)
+    assert "s390x" in message
+
+
+def test_a_manifest_that_lists_other_shims_than_the_library_is_refused(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    shims = json.loads((other.package / generate.MANIFEST).read_bytes())["data"]["shims"]
+    change_manifest(other, data={"shims": shims[:-1]})
+    kind, message, _ = attempt(other)
+    assert kind == "ArtefactError"
+    assert "do not belong together" in message
+
+
+def test_a_damaged_shim_library_is_refused(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    library = other.package / "libgilgen_shims_vtk.so"
+    content = library.read_bytes()
+    library.unlink()
+    library.write_bytes(content[:100])
+    kind, message, _ = attempt(other)
+    assert kind == "ArtefactError"
+    assert "cannot be loaded" in message
+
+
+def test_what_is_not_installed_is_named(site, tmp_path):
+    assert attempt(site, "'nonesuch'")[0] == "ToolkitNotFoundError"
+    assert attempt(site, "'../vtk'")[0] == "ToolkitNotFoundError"
+    other = site.copy_to(tmp_path)
+    shutil.rmtree(other.toolkit.root / "pretend")
+    kind, message, code = attempt(other)
+    assert (kind, code) == ("ToolkitNotFoundError", 10)
+    assert "pip install vtk==1.2.3" in message
+
+
+def test_after_a_refusal_nothing_is_bound_and_a_good_toolkit_still_works(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    kind, message, _ = other.run("gilgen.activate('vtk', guard='none')" + ATTEMPT.format(arguments="'vtk', 'nonesuch'")).answer
+    assert kind == "ToolkitNotFoundError"
+    assert "nonesuch" in message
+    (other.package / generate.MANIFEST).unlink()
+    code = ATTEMPT.format(arguments="'vtk'") + "from pretend import wrapper\nwrapper.spin(wrapper.make_work(), 0)\nsay([gilgen.status(), wrapper.held()])"
+    assert other.run(code).answer == [{}, 1]
+
+
+def test_an_unknown_guard_is_refused_before_anything_else():
+    with pytest.raises(GilgenError, match=r"no guard 'everything'"):
+        activate.activate("vtk", guard="everything")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [("sys", "platform", "darwin"), ("platform", "machine", lambda: "riscv64"), ("sysconfig", "get_config_var", lambda _: 1)],
+)
+def test_platforms_that_shims_do_not_serve(monkeypatch, module, name, value):
+    monkeypatch.setattr(getattr(activate, module), name, value)
+    with pytest.raises(UnsupportedError):
+        activate.activate("vtk")
+    assert activate.status("nothing") == {}
+
+
+def test_the_manifest_reads_back_what_was_written(site, pretend):
+    assert activate.read_manifest(site.package) == generate.manifest_of(pretend.plan(), support.platform.machine())
+    with pytest.raises(ArtefactError):
+        activate.read_manifest(site.package.parent)
+
+
+def test_the_loader_of_extension_modules_is_given_back(site):
+    code = """
+    from importlib.machinery import ExtensionFileLoader as loader
+    before = loader.create_module, loader.exec_module
+    gilgen.activate("vtk")
+    during = loader.create_module, loader.exec_module
+    gilgen.activate("vtk")
+    gilgen.deactivate()
+    say([before == during, during[0].__doc__ == before[0].__doc__, before == (loader.create_module, loader.exec_module)])
+    """
+    assert site.run(code).answer == [False, True, True]
+
+
+def test_an_import_that_fails_fails_as_ever(site, tmp_path):
+    (tmp_path / "broken.so").write_bytes(b"no library")
+    code = f"""
+    sys.path.insert(0, {str(tmp_path)!r})
+    gilgen.activate("vtk")
+    try:
+        import broken
+    except ImportError as error:
+        say(str(error))
+    """
+    assert "broken.so" in site.run(code).answer
+
+
+# -------------------------------------------------------------------------------- a shipped application
+
+
+def test_only_the_standard_library_is_imported(site):
+    code = """
+    import sys
+    before = set(sys.modules)
+    import gilgen
+    gilgen.activate("vtk")
+    from pretend import wrapper
+    gilgen.status(); gilgen.deactivate()
+    import json
+    print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before if "_sysconfigdata" not in name} - set(sys.stdlib_module_names))))
+    """
+    assert support.run_python(code, env=site.env).answer == ["gilgen", "pretend"]
+
+
+def test_it_runs_where_nothing_else_is_installed(site, tmp_path):
+    """As after `pip install --no-deps`: no site-packages at all, only gilgen, the shims and the toolkit."""
+    place = tmp_path / "application"
+    shutil.copytree(support.CHECKOUT / "gilgen", place / "gilgen", ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"""
+    import json, sys
+    sys.path[:0] = {[str(place), str(site.toolkit.root), str(site.shims)]!r}
+    import gilgen
+    gilgen.activate("vtk")
+    from pretend import wrapper
+    wrapper.spin(wrapper.make_work(), 0)
+    print(json.dumps([wrapper.held(), gilgen.__file__]))
+    """
+    held, file = support.run_python(code, options=("-I", "-S")).answer
+    assert held == 0
+    assert file.startswith(str(place))
+
+
+# ------------------------------------------------------------------------------ gilgen run, gilgen.auto
+
+PROGRAM = """\
+import json, os, sys
+from pretend import wrapper
+wrapper.spin(wrapper.make_work(), 0)
+if sys.argv[-1] == "fail":
+    def broken(): raise ValueError("of the program's own")
+    broken()
+if sys.argv[-1].startswith("exit"):
+    sys.exit(json.loads(sys.argv[-1][4:]))
+print(json.dumps({"held": wrapper.held(), "argv": sys.argv, "path": sys.path[0], "name": __name__,
+    "file": globals().get("__file__"), "main": sys.modules["__main__"].__dict__ is globals()}))
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "program.py").write_text(PROGRAM)
+    (folder / "package").mkdir()
+    (folder / "package" / "__main__.py").write_text(PROGRAM)
+    (folder / "package" / "__init__.py").touch()
+    return folder / "program.py"
+
+
+def gilgen_run(site, *arguments, cwd=None):
+    code = "from gilgen.commands import main; main()"
+    return support.run([sys.executable, "-c", code, "run", "--toolkits", "vtk", *map(str, arguments)], env=site.env, cwd=cwd)
+
+
+def python(site, *arguments, cwd=None):
+    return support.run([sys.executable, *map(str, arguments)], env=site.env, cwd=cwd)
+
+
+def test_run_is_like_python_but_for_the_gil(site, program):
+    for arguments in ((program,), (program, "scan.nrrd", "--guard", "none", "-m", "-h", "")):
+        plain = python(site, *arguments).answer
+        active = gilgen_run(site, *arguments).answer
+        assert plain.pop("held") == 1
+        assert active.pop("held") == 0
+        assert active == plain
+
+
+def test_run_from_the_program_s_folder(site, program):
+    plain = python(site, "program.py", cwd=program.parent).answer
+    active = gilgen_run(site, "program.py", cwd=program.parent).answer
+    assert (plain.pop("held"), active.pop("held")) == (1, 0)
+    assert active["argv"] == plain["argv"]
+    assert active["path"] == plain["path"]
+
+
+def test_run_a_module(site, program):
+    plain = python(site, "-m", "package", "a", "-m", "--toolkits", cwd=program.parent).answer
+    active = gilgen_run(site, "-m", "package", "a", "-m", "--toolkits", cwd=program.parent).answer
+    assert (plain.pop("held"), active.pop("held")) == (1, 0)
+    assert active == plain
+
+
+@pytest.mark.parametrize("module", [False, True])
+@pytest.mark.parametrize("code", ["0", "3", "null", '"in words"', "256"])
+def test_run_ends_with_the_program_s_exit_code(site, program, code, module):
+    arguments = ["-m", "package"] if module else [program]
+    plain = python(site, *arguments, f"exit{code}", cwd=program.parent)
+    active = gilgen_run(site, *arguments, f"exit{code}", cwd=program.parent)
+    assert (active.code, active.out, active.err) == (plain.code, plain.out, plain.err)
+
+
+def test_run_shows_the_program_s_own_traceback(site, program):
+    plain = python(site, program, "fail")
+    active = gilgen_run(site, program, "fail")
+    assert active.code == plain.code == 1
+    own = plain.err.splitlines()[1:]
+    assert active.err.splitlines()[-len(own) :] == own
+
+
+def test_run_says_what_is_missing(site, program):
+    ended = gilgen_run(site, program.with_name("nonesuch.py"))
+    assert ended.code not in {0, -11}
+    assert "nonesuch.py" in ended.err
+    assert "Traceback" not in ended.err
+    code = "from gilgen.commands import main; main()"
+    ended = support.run([sys.executable, "-c", code, "run", "--toolkits", "nonesuch", str(program)], env=site.env)
+    assert ended.code == 10
+
+
+def test_run_passes_the_guard_on(site, tmp_path):
+    (tmp_path / "program.py").write_text(support.PRELUDE + textwrap.dedent("""
+        from pretend import wrapper
+        work = wrapper.make_work()
+        say(at_once(lambda: wrapper.meet(work, LIMIT), lambda: wrapper.meet(work, LIMIT)))
+    """).replace("LIMIT", "float(sys.argv[1])"))
+    assert gilgen_run(site, "--guard", "none", tmp_path / "program.py", "30").answer == [True, True]
+    assert gilgen_run(site, "--guard", "object", tmp_path / "program.py", "0.2").answer == [False, False]
+
+
+def test_auto_activates_what_is_installed(site):
+    code = """
+    sys.path[:] = [path for path in sys.path if "site-packages" not in path]
+    import gilgen.auto
+    from pretend import wrapper
+    wrapper.spin(wrapper.make_work(), 0)
+    say([wrapper.held(), sorted(gilgen.status())])
+    """
+    assert site.run(code).answer == [0, ["vtk"]]
+
+
+def test_installed_names_the_shim_wheels_that_are_there(site, tmp_path):
+    code = f"sys.path[:] = [path for path in sys.path if 'site-packages' not in path]\nfrom gilgen.activate import installed\nsay(installed())"
+    assert site.run(code).answer == ["vtk"]
+    bare = support.Site(site.toolkit, tmp_path)
+    assert bare.run(code).answer == []
+
+
+def test_the_wheel_installs_with_pip_into_an_empty_place(site, tmp_path):
+    wheel = next((site.shims.parent / "wheels").glob("*.whl"))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(tmp_path), str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert support.Site(site.toolkit, tmp_path).run("gilgen.activate('vtk'); say(True)").answer is True
