@@ -11,6 +11,7 @@ import ctypes
 import importlib.machinery
 import importlib.util
 import json
+import os
 import platform
 import sys
 import sysconfig
@@ -20,13 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from gilgen.errors import ArtefactError, GilgenError, StaleShimsError, ToolkitNotFoundError, UnsupportedError
+from gilgen import match
+from gilgen.errors import ArtefactError, GilgenError, ToolkitNotFoundError, UnsupportedError
 from gilgen.model import Guard, Library, Manifest, Shim
 
 GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline")
 """In the order of the native `Guard`."""
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the manifest; the same number as `store.SCHEMA`."""
 
 
@@ -148,45 +150,10 @@ def read_manifest(folder: Path) -> Manifest:
         data = envelope["data"]
         libraries = tuple(Library(**library) for library in data.pop("libraries"))
         shims = tuple(Shim(**shim) for shim in data.pop("shims"))
-        return Manifest(libraries=libraries, shims=shims, **data)
+        distributions = tuple(data.pop("distributions"))
+        return Manifest(libraries=libraries, shims=shims, distributions=distributions, **data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{path} is missing or damaged: {error}.", remake) from error
-
-
-def toolkit_root(manifest: Manifest) -> Path:
-    """The folder that the toolkit's package lies in, without importing the toolkit.
-
-    Raises:
-        ToolkitNotFoundError: the package is not installed.
-    """
-    spec = importlib.util.find_spec(manifest.package)
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    if not places:
-        raise ToolkitNotFoundError(
-            f"{manifest.toolkit} is not installed in this environment.", f"Install it with `pip install {manifest.toolkit}=={manifest.version}`."
-        )
-    return Path(places[0]).parent
-
-
-def check_libraries(manifest: Manifest, root: Path) -> None:
-    """Refuse a toolkit whose files are not those that the shims were made from.
-
-    Raises:
-        StaleShimsError: a library is missing or has another size. (What is loaded is checked again, by
-            the build id, before anything is rebound.)
-    """
-    for library in manifest.libraries:
-        path = root / library.path
-        try:
-            size = path.stat().st_size
-        except OSError:
-            size = -1
-        if size != library.size:
-            what = "is missing" if size < 0 else f"has {size} bytes instead of {library.size}"
-            raise StaleShimsError(
-                f"The shims were made for {manifest.toolkit} {manifest.version}, but {library.path} {what}.",
-                f"The package was changed since: build the shims again with `gilgen fix {manifest.toolkit}`.",
-            )
 
 
 # ------------------------------------------------------------------------------- the native side
@@ -204,7 +171,7 @@ class _Python(ctypes.Structure):
 
 
 class _Known(ctypes.Structure):
-    _fields_ = (("path", ctypes.c_char_p), ("build_id", ctypes.c_char_p), ("symbolic", ctypes.c_uint32))
+    _fields_ = (("path", ctypes.c_char_p), ("build_id", ctypes.c_char_p), ("symbolic", ctypes.c_uint32), ("exact", ctypes.c_uint32))
 
 
 _BOUND = ("libraries", "vtable", "got", "skipped", "refused")
@@ -319,8 +286,8 @@ def _load(toolkit: str) -> _Shims:
         manifest = read_manifest(folder)
         if manifest.machine != platform.machine():
             raise UnsupportedError(f"These shims are for {manifest.machine}, this machine is {platform.machine()}.", f"Build them here with `gilgen fix {toolkit}`.")
-        root = toolkit_root(manifest)
-        check_libraries(manifest, root)
+        root = match.toolkit_root(manifest)
+        bindable = match.check(manifest, root)
         path = folder / f"lib{_package(toolkit)}.so"
         try:
             native = ctypes.PyDLL(str(path))
@@ -330,8 +297,8 @@ def _load(toolkit: str) -> _Shims:
         native.gilgen_method_count.restype = ctypes.c_uint32
         if native.gilgen_method_count() != len(manifest.shims):
             raise ArtefactError(f"{path} and its manifest do not belong together.", f"Build them again with `gilgen fix {toolkit}`.")
-        known = (_Known * len(manifest.libraries))(
-            *(_Known(str(root / library.path).encode(), library.build_id.encode(), library.symbolic) for library in manifest.libraries)
+        known = (_Known * len(bindable))(
+            *(_Known(os.fsencode(library.path), library.build_id.encode(), library.symbolic, library.exact) for library in bindable)
         )
         functions = _python_functions()
         native.gilgen_start(ctypes.byref(functions), known, len(known))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gilgen import build, debian, headers, libclang, toolkits
-from gilgen.activate import check_libraries, read_manifest, toolkit_root
+from gilgen import build, debian, headers, libclang, match, toolkits
+from gilgen.activate import read_manifest
 from gilgen.errors import GilgenError, UnsupportedError
 from gilgen.toolkits.base import Installation
 
@@ -142,7 +142,7 @@ def _shims(toolkit: str) -> Finding:
         return Finding(name, "absent", "not built yet", advice)
     try:
         manifest = read_manifest(Path(places[0]))
-        check_libraries(manifest, toolkit_root(manifest))
+        match.check(manifest, match.toolkit_root(manifest))
     except GilgenError as error:
         return Finding(name, "absent", error.args[0], advice)
     return Finding(name, "ok", f"{len(manifest.shims)} shims for {toolkit} {manifest.version}")

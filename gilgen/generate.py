@@ -87,6 +87,7 @@ def manifest_of(plan: Plan, machine: str) -> Manifest:
         machine=machine,
         libraries=plan.libraries,
         shims=shims,
+        distributions=plan.distributions,
     )
 
 

@@ -189,6 +189,7 @@ class Library:
         build_id: the linker's identification of its contents, hexadecimal; empty where it has none.
         symbolic: its slots carry addresses instead of names (`-Bsymbolic` and the like).
         uses_cpython: it imports CPython's API, so its methods are never released.
+        defines: it defines functions that shims stand before, so it must be the very same file at activation.
     """
 
     path: str
@@ -196,6 +197,7 @@ class Library:
     build_id: str
     symbolic: bool = False
     uses_cpython: bool = False
+    defines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,7 @@ class Plan:
     libraries: tuple[Library, ...]
     decisions: tuple[Decision, ...]
     coverage: Coverage
+    distributions: tuple[str, ...] = ()
 
 
 # ----------------------------------------------------------------------------------------------- shims
@@ -248,7 +251,10 @@ class Shim:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a shim wheel was made from; `activate` refuses a toolkit that it does not match."""
+    """What a shim wheel was made from; `activate` refuses a toolkit that it does not match.
+
+    `distributions` are the packages whose records list the toolkit's files; empty where none keeps a record.
+    """
 
     toolkit: str
     version: str
@@ -258,6 +264,7 @@ class Manifest:
     machine: str
     libraries: tuple[Library, ...]
     shims: tuple[Shim, ...]
+    distributions: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------- diagnosis

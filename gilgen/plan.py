@@ -133,9 +133,10 @@ class _Planner:
             package=self.installation.package,
             distribution_key=self.installation.key,
             headers=self.api.headers,
-            libraries=tuple(self.libraries),
+            libraries=self._marked_libraries(decisions),
             decisions=tuple(decisions),
             coverage=coverage,
+            distributions=self.installation.distributions,
         )
 
     # ------------------------------------------------------------------------------------ candidates
@@ -228,6 +229,17 @@ class _Planner:
                         uses_cpython=library.imports((b"Py", b"_Py")),
                     )
                 )
+
+    def _marked_libraries(self, decisions: list[Decision]) -> tuple[Library, ...]:
+        """The libraries, with a mark on those whose definitions the shims stand before.
+
+        A wrapper module of VTK's may hold a copy of an inline function, but never the only one.
+        """
+        defining = {path for decision in decisions if decision.action == "release" for path in self.definitions[decision.symbol]}
+        return tuple(
+            replace(library, defines=library.path in defining and (self.toolkit.wrappers_hold_code or not library.uses_cpython))
+            for library in self.libraries
+        )
 
     # ------------------------------------------------------------------------------------- decisions
 

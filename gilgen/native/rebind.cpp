@@ -185,8 +185,12 @@ struct Matches {
     std::unordered_map<Address, Method const*> by_address;
 };
 
-void note_definition(Image const& image, std::uint32_t index, Wanted const& name, Matches& matches)
+void note_definition(Image const& image, bool caller, std::uint32_t index, Wanted const& name, Matches& matches)
 {
+    if (caller) {
+        if (name.method) matches.by_symbol.emplace(index, name.method);
+        return;
+    }
     ElfW(Sym) const& symbol = image.symbols[index];
     if (symbol.st_shndx == SHN_UNDEF) return;
     Address const address = image.base + symbol.st_value;
@@ -200,7 +204,7 @@ void note_definition(Image const& image, std::uint32_t index, Wanted const& name
 }
 
 // Defined symbols, through the library's own GNU hash table: a Bloom filter turns most away at once.
-void match_hashed(Image const& image, Matches& matches)
+void match_hashed(Image const& image, bool caller, Matches& matches)
 {
     std::uint32_t const bucket_count = image.gnu_hash[0];
     std::uint32_t const first = image.gnu_hash[1];
@@ -218,7 +222,7 @@ void match_hashed(Image const& image, Matches& matches)
             std::uint32_t const hash = chain[index - first];
             if ((hash | 1) == (name.hash | 1) &&
                 std::strcmp(image.strings + image.symbols[index].st_name, name.name) == 0) {
-                note_definition(image, index, name, matches);
+                note_definition(image, caller, index, name, matches);
                 break;
             }
             if (hash & 1) break;
@@ -227,7 +231,7 @@ void match_hashed(Image const& image, Matches& matches)
 }
 
 // Symbols that are in no GNU hash table: those imported from elsewhere, or all where there is none.
-void match_listed(Image const& image, std::uint32_t end, Matches& matches)
+void match_listed(Image const& image, bool caller, std::uint32_t end, Matches& matches)
 {
     auto const& by_name = methods_by_name();
     for (std::uint32_t index = 1; index < end; ++index) {
@@ -236,20 +240,22 @@ void match_listed(Image const& image, std::uint32_t end, Matches& matches)
         auto const found = by_name.find(name);
         if (found == by_name.end()) continue;
         matches.by_symbol.emplace(index, found->second);
-        if (image.symbols[index].st_shndx != SHN_UNDEF) {
+        if (!caller && image.symbols[index].st_shndx != SHN_UNDEF) {
             matches.by_address.emplace(image.base + image.symbols[index].st_value, found->second);
         }
     }
 }
 
-Matches matches_of(Image const& image)
+// A caller is a library that was not seen when the shims were made: its slots may lead to a shim, but what
+// it defines itself has not been confirmed and stays out of it.
+Matches matches_of(Image const& image, bool caller)
 {
     Matches matches;
     if (image.gnu_hash) {
-        match_hashed(image, matches);
-        match_listed(image, image.gnu_hash[1], matches);
+        match_hashed(image, caller, matches);
+        match_listed(image, caller, image.gnu_hash[1], matches);
     } else if (image.sysv_hash) {
-        match_listed(image, image.sysv_hash[1], matches);
+        match_listed(image, caller, image.sysv_hash[1], matches);
     }
     return matches;
 }
@@ -307,7 +313,10 @@ void* shim_for(Method const& method, void* original)
 
 class Library {
 public:
-    Library(Image const& image, Bound& bound) : image_(image), bound_(bound), matches_(matches_of(image)) {}
+    Library(Image const& image, bool caller, Bound& bound)
+        : image_(image), bound_(bound), matches_(matches_of(image, caller))
+    {
+    }
 
     void bind(bool symbolic)
     {
@@ -441,7 +450,7 @@ Bound bind()
     dl_iterate_phdr(collect, &round);
 
     auto const foreign = [&](std::pair<Image, Known const*> const& loaded) {
-        bool const differs = loaded.first.build_id != loaded.second->build_id;
+        bool const differs = loaded.second->exact && loaded.first.build_id != loaded.second->build_id;
         if (differs) ++round.bound.refused;
         return differs || !loaded.first.symbols || !loaded.first.strings;
     };
@@ -449,12 +458,18 @@ Bound bind()
 
     // First all code of the toolkit, so that a slot which leads from one new library to another is known.
     std::vector<Range>& code = state().code;
-    for (auto const& [image, known] : round.images) code.insert(code.end(), image.code.begin(), image.code.end());
+    auto const caller = [](Image const& image, Known const* known) {
+        return !known->exact && (image.build_id != known->build_id || image.build_id.empty());
+    };
+    for (auto const& [image, known] : round.images) {
+        if (!caller(image, known)) code.insert(code.end(), image.code.begin(), image.code.end());
+    }
     std::sort(code.begin(), code.end(), [](Range a, Range b) { return a.begin < b.begin; });
     for (auto& [image, known] : round.images) {
         // From now on its slots are ours to restore, so it must stay: it is marked never to be unloaded.
         image.handle = dlopen(image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        Library(image, round.bound).bind(known->symbolic != 0);
+        bool const calls_only = caller(image, known);
+        Library(image, calls_only, round.bound).bind(known->symbolic != 0 && !calls_only);
         ++round.bound.libraries;
     }
     return round.bound;

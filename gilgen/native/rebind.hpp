@@ -19,6 +19,7 @@ struct Known {
     char const* path;
     char const* build_id;   // hexadecimal; empty where the file has none
     std::uint32_t symbolic; // 1: linked with -Bsymbolic or the like, its slots carry addresses, not names
+    std::uint32_t exact;    // 1: refused where the build id is another; 0: then a caller, whose own code stays out
 };
 
 // Says which libraries belong to the toolkit. `libraries` must live as long as the process.

@@ -21,6 +21,7 @@ class Installation:
         libraries: the toolkit's own shared libraries and extension modules, and no others, from its
             distributions' records; sorted.
         key: changes when any of these libraries changes.
+        distributions: the packages whose records list these libraries; empty where none keeps a record.
     """
 
     toolkit: str
@@ -29,6 +30,7 @@ class Installation:
     root: Path
     libraries: tuple[str, ...]
     key: str
+    distributions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ def from_records(toolkit: str, package: str, names: Iterable[str]) -> Installati
     """
     digest = hashlib.sha256()
     libraries: list[str] = []
+    recording: list[str] = []
     version, root = "", None
     for name in names:
         try:
@@ -41,12 +42,14 @@ def from_records(toolkit: str, package: str, names: Iterable[str]) -> Installati
             if path.startswith(f"{package}/") and _LIBRARY.search(path):
                 root = root or Path(str(distribution.locate_file("")))
                 libraries.append(path)
+                if name not in recording:
+                    recording.append(name)
                 digest.update(f"{path}\0{checksum}\n".encode())
     if root is None:
         return None
     digest.update(version.encode())
     return Installation(
-        toolkit, version, package, root.resolve(), tuple(sorted(libraries)), digest.hexdigest()[:16]
+        toolkit, version, package, root.resolve(), tuple(sorted(libraries)), digest.hexdigest()[:16], tuple(recording)
     )
 
 
