@@ -7,10 +7,12 @@ Sources: System V ABI, chapters 4 and 5, and its AMD64 and AArch64 supplements.
 
 from __future__ import annotations
 
+import functools
 import mmap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
 from typing import Self
 
 import numpy as np
@@ -39,6 +41,24 @@ RELOCATIONS = {
 """Types of the relocations that a call can go through, by machine (as pyelftools names it)."""
 
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def _explained(read: Callable[Concatenate[Library, Arguments], Result]) -> Callable[Concatenate[Library, Arguments], Result]:
+    """Name the file when a table in it leads nowhere, whichever table that is."""
+
+    @functools.wraps(read)
+    def reading(self: Library, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        try:
+            return read(self, *arguments, **named)
+        except (ELFError, OSError, ValueError, LookupError, OverflowError, MemoryError) as error:
+            words = f"{type(error).__name__}: {error}"
+            raise ArtefactError(f"{self.path} is not a shared library that can be read ({words}).", "Reinstall the package that it belongs to.") from error
+
+    return reading
+
+
 class Library:
     """A shared library, mapped and read on demand. Use it as a context manager.
 
@@ -48,19 +68,20 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                elf = ELFFile(file)
-                self.machine: str = elf.get_machine_arch()
-                header = elf.header
-                headers = np.frombuffer(self._map, PROGRAM_HEADER, header.e_phnum, header.e_phoff).tolist()
-        except (ELFError, OSError, ValueError) as error:
-            raise ArtefactError(f"{path} is not a shared library that can be read: {error}.", "Reinstall the package that it belongs to.") from error
+        self._open()
+
+    @_explained
+    def _open(self) -> None:
+        with self.path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            elf = ELFFile(file)
+            self.machine: str = elf.get_machine_arch()
+            header = elf.header
+            headers = np.frombuffer(self._map, PROGRAM_HEADER, header.e_phnum, header.e_phoff).tolist()
         self._segments = [(address, size, offset) for kind, _, offset, address, _, size, _, _ in headers if kind == PT_LOAD]
         dynamic = next(((offset, size) for kind, _, offset, _, _, size, _, _ in headers if kind == PT_DYNAMIC), None)
         if self.machine not in RELOCATIONS or header.e_ident.EI_CLASS != "ELFCLASS64" or dynamic is None:
-            raise ArtefactError(f"{path} is not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
+            raise ArtefactError(f"{self.path} is not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
         self.build_id = next((found for kind, _, offset, _, _, size, _, _ in headers if kind == PT_NOTE and (found := self._build_id(offset, size))), "")
         self._tags: dict[int, list[int]] = {}
         raw = np.frombuffer(self._map, "<u8", dynamic[1] // 16 * 2, dynamic[0])
@@ -82,6 +103,7 @@ class Library:
         self._strings = b""
         self._map.close()
 
+    @_explained
     def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, int]:
         """Functions that this library defines and exports and whose mangled name is `wanted`: name -> address."""
         table = self._symbols()
@@ -94,6 +116,7 @@ class Library:
                 found[text.decode()] = value
         return found
 
+    @_explained
     def imports(self, prefixes: Iterable[bytes]) -> bool:
         """Whether it imports a symbol whose name begins with one of `prefixes`."""
         table = self._symbols()
@@ -101,6 +124,7 @@ class Library:
         wanted = tuple(prefixes)
         return any(self._strings.startswith(wanted, name) for name in names)
 
+    @_explained
     def slots(self, symbol: str) -> dict[str, int]:
         """How many slots name `symbol`: kind of relocation -> count."""
         table = self._symbols()
@@ -115,6 +139,7 @@ class Library:
                 counts[name] = counts.get(name, 0) + 1
         return counts
 
+    @_explained
     def carries_addresses(self, definitions: dict[str, int]) -> bool:
         """Whether slots lead to these definitions by address instead of by name (`-Bsymbolic` and the like)."""
         if not definitions:
@@ -154,8 +179,10 @@ class Library:
         bucket_count, first, bloom_size, _ = np.frombuffer(self._map, "<u4", 4, start).tolist()
         buckets = np.frombuffer(self._map, "<u4", bucket_count, start + 16 + 8 * bloom_size)
         last = int(buckets.max()) if bucket_count else 0
-        if last < first:
-            return int(first)
+        if last < first:  # it exports nothing, and the table does not say how much it imports
+            relocations = self._relocations()
+            named = int((relocations["info"] >> 32).max()) if len(relocations) else 0
+            return max(int(first), named + 1)
         chain = start + 16 + 8 * bloom_size + 4 * bucket_count
         while not np.frombuffer(self._map, "<u4", 1, chain + 4 * (last - first))[0] & 1:
             last += 1
