@@ -25,7 +25,7 @@ from typing import Any
 from gilgen import build, generate, plan, rules
 
 RULES = Path(rules.__file__).parent
-HOT_PASSES = 100_000
+HOT_PASSES = 1_000_000
 """Calls from C++ over the whole workload that make a function suspect."""
 HOT_RATIO = 1_000
 """Calls from C++ for one from Python that make it hot."""

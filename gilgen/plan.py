@@ -184,10 +184,10 @@ class _Planner:
             for method in cls.methods:
                 if method.kind != "method" or method.deleted or not (method.access == "public" or method.virtual or method.override):
                     continue
-                if not self._reachable(cls.name, method.name) or self._never(method.name):
+                if self._never(method.name):
                     continue
                 family = self.family_of(cls.name, method.name, _parameters(method))
-                if family:
+                if family and (method.name in family.behind or self._reachable(cls.name, method.name)):
                     yield cls, method, family
 
     # --------------------------------------------------------------------------------------- symbols
@@ -481,6 +481,12 @@ class _Reach:
         methods = [method for method in declared.methods if method.name == name] if declared else []
         if declared is None or not methods:
             return []
+        family = self.planner.family_of(template, name, "")
+        ancestry = self.planner.ancestry(template)
+        for inner in family.behind if family else ():
+            behind = [f"{owner}.{inner}" for owner in self.by_method.get(inner, ()) if self._cxx(owner) in ancestry]
+            if behind:
+                return behind
         overriding = [owner for owner in self.by_method.get(name, ()) if template in self.planner.ancestry(self._cxx(owner))]
         if overriding and any(method.pure for method in methods):
             return [f"{owner}.{name}" for owner in overriding]

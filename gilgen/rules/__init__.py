@@ -21,6 +21,7 @@ class Family:
     why: str
     classes: frozenset[str]
     methods: tuple[str, ...]
+    behind: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     signature: tuple[str, ...] = ()
     guard: Guard = "pipeline"
@@ -30,7 +31,7 @@ class Family:
         """Whether this family names a method, given its class with all ancestors and its parameters as text."""
         return (
             bool(self.classes & ancestry)
-            and matches(method, self.methods)
+            and (matches(method, self.methods) or method in self.behind)
             and not matches(method, self.excluded)
             and (not self.signature or matches(parameters.replace(" ", ""), self.signature))
         )
@@ -96,6 +97,7 @@ def _family(entry: dict[str, Any]) -> Family:
         why=entry["why"],
         classes=frozenset(entry["classes"]),
         methods=tuple(entry["methods"]),
+        behind=tuple(entry.get("behind", ())),
         excluded=tuple(entry.get("except", ())),
         signature=tuple(entry.get("signature", ())),
         guard=entry.get("guard", "pipeline"),
