@@ -246,6 +246,21 @@ void match_listed(Image const& image, bool caller, std::uint32_t end, Matches& m
     }
 }
 
+// A library that exports nothing has an empty hash table, which does not say how much it imports.
+std::uint32_t end_of_imports(Image const& image)
+{
+    std::uint32_t end = image.gnu_hash[1];
+    if (end > 1) return end;
+    auto const look = [&](ElfW(Rela) const* relocations, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            end = std::max(end, static_cast<std::uint32_t>(ELF64_R_SYM(relocations[i].r_info)) + 1);
+        }
+    };
+    look(image.relocations, image.relocation_count);
+    look(image.plt, image.plt_count);
+    return end;
+}
+
 // A caller is a library that was not seen when the shims were made: its slots may lead to a shim, but what
 // it defines itself has not been confirmed and stays out of it.
 Matches matches_of(Image const& image, bool caller)
@@ -253,7 +268,7 @@ Matches matches_of(Image const& image, bool caller)
     Matches matches;
     if (image.gnu_hash) {
         match_hashed(image, caller, matches);
-        match_listed(image, caller, image.gnu_hash[1], matches);
+        match_listed(image, caller, end_of_imports(image), matches);
     } else if (image.sysv_hash) {
         match_listed(image, caller, image.sysv_hash[1], matches);
     }
