@@ -39,7 +39,8 @@ def load(start: Path | None = None) -> Config:
         if (file := folder / "gilgen.toml").is_file():
             return _config(_table(file), file)
         if (file := folder / "pyproject.toml").is_file():
-            section = _table(file).get("tool", {}).get("gilgen")
+            tool = _table(file).get("tool", {})
+            section = tool.get("gilgen") if isinstance(tool, dict) else tool
             return _config(section, file) if section is not None else Config()
     return Config()
 
@@ -51,7 +52,9 @@ def _table(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not TOML: {error}.", "Mend it; an example stands in the README.") from error
 
 
-def _config(table: dict[str, Any], file: Path) -> Config:
+def _config(table: Any, file: Path) -> Config:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file}: gilgen's section is not a table.", "Write it below the heading [tool.gilgen].")
     unknown = sorted(set(table) - set(FIELDS))
     if unknown:
         raise ConfigError(f"{file} has a field that gilgen does not know: {unknown[0]}.", f"Known are: {', '.join(FIELDS)}.")
