@@ -121,7 +121,7 @@ def test_activation_and_deactivation_can_take_turns(site, plain):
     answers = []
     for round in range(20):
         gilgen.activate("vtk", "vtk")
-        gilgen.activate()
+        gilgen.activate("vtk")
         answers.append({"virtual": wrapper.virtual_signatures(), "direct": wrapper.direct_signatures()})
         found = gilgen.status("vtk")["vtk"]
         slots = [found.libraries, found.vtable_slots, found.got_slots, found.skipped, found.refused]
@@ -260,6 +260,40 @@ def test_an_unloaded_library_is_not_written_to(site):
     say(True)
     """
     assert site.run(code).answer is True
+
+
+def test_a_library_that_exports_nothing_is_served_too(site, tmp_path):
+    """Its table of exported names is empty, and says nothing of how many names it imports."""
+    toolkit = site.toolkit.copy_to(tmp_path)
+    (tmp_path / "quiet.cpp").write_text("""
+        #include "pretend.hpp"
+        __attribute__((constructor)) static void first()
+        {
+            pretend::Work* const work = pretend::Work::make();
+            work->spin(0);
+        }
+    """)
+    package = tmp_path / "pretend"
+    command = ["g++", "-std=c++17", "-shared", "-fPIC", "-fvisibility=hidden", "-O1", f"-I{support.NATIVE}", tmp_path / "quiet.cpp",
+        f"-L{package}", "-lpretend", "-Wl,-rpath,$ORIGIN", "-o", package / "libquiet.so"]  # fmt: skip
+    subprocess.run(command, check=True)
+    plan = toolkit.plan()
+    with support.elf.Library(package / "libquiet.so") as library:
+        quiet = support.Library("pretend/libquiet.so", (package / "libquiet.so").stat().st_size, library.build_id)
+    shutil.copytree(site.shims, tmp_path / "shims")
+    other = support.Site(toolkit, tmp_path / "shims")
+    manifest = support.generate.manifest_of(support.replace(plan, libraries=(*plan.libraries, quiet)), support.platform.machine())
+    (other.package / "manifest.json").write_bytes(support.store.encode(manifest))
+    code = """
+    import ctypes
+    from pretend import wrapper
+    gilgen.activate("vtk")
+    before = gilgen.status()["vtk"].got_slots
+    ctypes.PyDLL(os.path.dirname(wrapper.__file__) + "/libquiet.so")
+    gilgen.activate("vtk")
+    say(gilgen.status()["vtk"].got_slots - before)
+    """
+    assert other.run(code).answer == 1
 
 
 # -------------------------------------------------------------------------------------------- release
