@@ -106,7 +106,7 @@ def generate(plan: Plan, folder: Path, machine: str) -> list[Path]:
         ArtefactError: `folder` holds something else.
         StoreError: it cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MANIFEST).exists():
         raise ArtefactError(f"{folder} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
     with store.new_folder(folder) as draft:
         write(plan, draft, machine)
