@@ -176,7 +176,9 @@ def encode(record: Any) -> bytes:
     """The JSON text of a record: `{"artefact": "Api", "schema": 1, "gilgen": "0.1.0", "data": {...}}`."""
     import msgspec  # noqa: PLC0415 - see cache_dir
 
-    envelope = {"artefact": type(record).__name__, "schema": SCHEMA, "gilgen": __version__, "data": record}
+    many = isinstance(record, list | tuple) and len(record) > 0
+    name = f"{type(record[0]).__name__}[]" if many else type(record).__name__
+    envelope = {"artefact": name, "schema": SCHEMA, "gilgen": __version__, "data": record}
     return msgspec.json.encode(envelope)
 
 

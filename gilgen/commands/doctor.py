@@ -20,12 +20,9 @@ def command(json_file: Path | None) -> int:
     """
     found = doctor.examine()
     common.write_json(json_file, found)
-    if str(json_file) != "-":
-        table = Table(box=None, show_header=False, pad_edge=False)
-        for item in found.findings:
-            table.add_row(
-                item.state, item.name, f"{item.detail}\n{item.advice}" if item.advice else item.detail
-            )
-        common.output.print(table)
-        common.output.print("Ready: gilgen fix can run." if found.ready else "Not ready: see above.")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for item in found.findings:
+        table.add_row(item.state, item.name, f"{item.detail}\n{item.advice}" if item.advice else item.detail)
+    common.output.print(table)
+    common.output.print("Ready: gilgen fix can run." if found.ready else "Not ready: see above.")
     return 0 if found.ready else 1

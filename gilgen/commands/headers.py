@@ -22,9 +22,7 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, json_file: Path
     Nothing is installed: Debian's packages are unpacked into gilgen's cache.
     """
     found = tuple(_find(name, headers_dir) for name in toolkits)
-    common.write_json(json_file, found[0] if len(found) == 1 else found)
-    if str(json_file) == "-":
-        return
+    common.write_json(json_file, found)
     for item in found:
         words = [
             f"{item.toolkit} {item.wheel_version}: headers {item.version} from {item.source}",

@@ -22,13 +22,13 @@ from gilgen.toolkits.base import Installation, Toolkit
 @click.option(
     "-o",
     "--output",
-    "--json",
     "api_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write what the headers declare to FILE as JSON (one toolkit only).",
+    help="Write all that the headers declare to FILE (one toolkit only; some 40 MB).",
 )
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, api_file: Path | None) -> None:
+@common.json_option
+def command(toolkits: tuple[str, ...], headers_dir: Path | None, api_file: Path | None, json_file: Path | None) -> None:
     """Read the headers: classes, methods, symbols, and how each parameter is passed.
 
     What was read is kept in the cache; a second scan of the same headers takes no time.
@@ -40,11 +40,13 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, api_file: Path 
     # Finding headers takes apt's lock; reading them is shared out over all processors at once.
     prepared = [_prepare(name, headers_dir) for name in dict.fromkeys(toolkits)]
     with ThreadPoolExecutor(len(prepared)) as pool:
-        for summary in pool.map(_scan, prepared):
-            _show(summary)
-            if api_file is not None:
-                with store.explained(api_file):
-                    shutil.copyfile(summary.api, api_file)
+        summaries = list(pool.map(_scan, prepared))
+    for summary in summaries:
+        _show(summary)
+        if api_file is not None:
+            with store.explained(api_file):
+                shutil.copyfile(summary.api, api_file)
+    common.write_json(json_file, summaries)
 
 
 def _scan(job: tuple[Toolkit, Installation, Headers]) -> scan.ScanSummary:
