@@ -565,8 +565,8 @@ def _unfit(draft: Decision, method: Method) -> tuple[str, str] | None:
     for carrier, parameter in zip(draft.carriers[1:], method.parameters, strict=True):
         if not carrier:
             return "unfit:parameter", f"Takes {parameter.type} by value, which no built-in type carries through a call."
-    if draft.carriers[0] == "long double":
-        return "unfit:result", "Returns long double, which travels in a register of its own."
+    if draft.carriers[0] in {"long double", "__int128", "unsigned __int128"}:
+        return "unfit:result", f"Returns {draft.carriers[0]}, which travels in registers that a shim does not keep."
     return None
 
 
