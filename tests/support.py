@@ -179,6 +179,7 @@ class PretendToolkit:
                     Library(
                         path, (self.root / path).stat().st_size, library.build_id,
                         symbolic=library.carries_addresses(found), uses_cpython=library.imports((b"Py", b"_Py")),
+                        defines=Path(path).name.startswith("lib"),
                     )
                 )  # fmt: skip
         return tuple(records)
@@ -264,9 +265,10 @@ class Site:
         shutil.copytree(self.shims, root / "shims")
         return Site(self.toolkit.copy_to(root / "toolkit"), root / "shims")
 
-    def rewrite_manifest(self, toolkit: PretendToolkit) -> None:
+    def rewrite_manifest(self, toolkit: PretendToolkit, distributions: tuple[str, ...] = ()) -> None:
         """Make the shims fit another linking of the toolkit: the same functions, other files."""
-        (self.package / generate.MANIFEST).write_bytes(store.encode(generate.manifest_of(toolkit.plan(), platform.machine())))
+        manifest = generate.manifest_of(replace(toolkit.plan(), distributions=distributions), platform.machine())
+        (self.package / generate.MANIFEST).write_bytes(store.encode(manifest))
 
 
 PRELUDE = """\

@@ -46,14 +46,22 @@ def test_control_what_fits_is_activated(site):
     assert attempt(site) == ["activated", "", 0]
 
 
-def test_a_library_of_another_size_is_named(site, tmp_path):
+def test_a_library_of_another_build_is_named(site, tmp_path):
     other = site.copy_to(tmp_path)
-    with (other.toolkit.root / "pretend" / "libderived.so").open("ab") as file:
-        file.write(b"\0")
+    rebuild(other.toolkit.root / "pretend" / "libderived.so")
     kind, message, code = attempt(other)
     assert (kind, code) == ("StaleShimsError", 17)
-    assert "pretend/libderived.so has" in message
+    assert "pretend/libderived.so is another build" in message
     assert "gilgen fix vtk" in message
+
+
+def test_without_a_record_a_wrapper_of_another_size_is_named(site, tmp_path):
+    other = site.copy_to(tmp_path)
+    with (other.toolkit.root / "pretend" / "wrapper.so").open("ab") as file:
+        file.write(b"\0")
+    kind, message, _ = attempt(other)
+    assert kind == "StaleShimsError"
+    assert "pretend/wrapper.so has" in message
 
 
 def test_a_missing_library_is_named(site, tmp_path):
@@ -190,6 +198,77 @@ def test_an_import_that_fails_fails_as_ever(site, tmp_path):
         say(str(error))
     """
     assert "broken.so" in site.run(code).answer
+
+
+# ------------------------------------------------------------------- an installation that keeps a record
+
+
+@pytest.fixture
+def recorded(site, tmp_path):
+    """The pretend toolkit as an installer leaves it, with a record of its files."""
+    other = site.copy_to(tmp_path)
+    information = other.toolkit.root / "pretend_toolkit-1.2.3.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pretend-toolkit\nVersion: 1.2.3\n")
+    (information / "RECORD").write_text("".join(f"{path},,\n" for path in (*support.LIBRARIES, "elsewhere/liba.so", "pretend/__init__.py")))
+    other.rewrite_manifest(other.toolkit, ("pretend-toolkit",))
+    return other
+
+
+def rebuild(path):
+    """Change a library as another build would: another build id, and nothing else."""
+    with support.elf.Library(path) as library:
+        build_id = bytes.fromhex(library.build_id)
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content.replace(build_id, bytes(reversed(build_id))))
+
+
+HELD = """
+gilgen.activate("vtk")
+from pretend import wrapper
+wrapper.spin(wrapper.make_work(), 0)
+direct = wrapper.held()
+wrapper.sleep(wrapper.make_work(), 0)
+say([direct, wrapper.held(), gilgen.status()["vtk"].refused])
+"""
+
+
+def test_a_recorded_installation_is_served(recorded):
+    assert recorded.run(HELD).answer == [0, 0, 0]
+
+
+def test_the_wrappers_of_another_python_are_served_as_callers(recorded):
+    rebuild(recorded.toolkit.root / "pretend" / "wrapper.so")
+    assert recorded.run(HELD).answer == [0, 0, 0]
+
+
+def test_a_library_that_the_record_does_not_list_is_left_alone(recorded):
+    record = recorded.toolkit.root / "pretend_toolkit-1.2.3.dist-info" / "RECORD"
+    record.write_text(record.read_text().replace("pretend/wrapper.so,,\n", ""))
+    assert recorded.run(HELD).answer == [1, 0, 0]
+
+
+def test_another_build_of_a_defining_library_is_refused(recorded):
+    rebuild(recorded.toolkit.root / "pretend" / "libpretend.so")
+    kind, message, _ = attempt(recorded)
+    assert kind == "StaleShimsError"
+    assert "pretend/libpretend.so is another build" in message
+
+
+def test_another_version_is_refused(recorded):
+    metadata = recorded.toolkit.root / "pretend_toolkit-1.2.3.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("1.2.3", "1.2.4"))
+    kind, message, _ = attempt(recorded)
+    assert kind == "StaleShimsError"
+    assert "pretend-toolkit 1.2.4 is installed" in message
+
+
+def test_a_record_that_is_gone(recorded):
+    shutil.rmtree(recorded.toolkit.root / "pretend_toolkit-1.2.3.dist-info")
+    kind, message, _ = attempt(recorded)
+    assert kind == "StaleShimsError"
+    assert "pretend-toolkit is not installed" in message
 
 
 # -------------------------------------------------------------------------------- a shipped application

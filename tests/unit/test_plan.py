@@ -1,0 +1,244 @@
+"""Release or keep: the order of what decides, each hazard, and symbols read from really compiled libraries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import support
+
+from gilgen import plan, rules
+from gilgen.config import Config
+from gilgen.errors import ArtefactError
+from gilgen.model import Api, Base, Class, Headers, Method, Parameter
+from gilgen.rules import Family, Keep, Rules
+from gilgen.toolkits.base import ExposedClass, ExposedMethod, Installation
+
+BLOCKING = Family("blocking", "It blocks.", frozenset({"pretend::Work"}), ("sleep", "spin", "wait", "fail", "value", "gone", "text"))
+
+
+@pytest.fixture(autouse=True)
+def own_rules(monkeypatch):
+    """Rules of our own, that a test may change."""
+
+    def use(families=(BLOCKING,), keeps=(), hot=None):
+        monkeypatch.setattr(rules, "load", lambda _: Rules(tuple(families), tuple(keeps), hot or {}))
+
+    use()
+    return use
+
+
+def method(pretend, name, carriers="void double", cls="Work", **fields):
+    carriers = support.carriers(carriers)
+    parameters = tuple(Parameter(carrier, carrier) for carrier in carriers[1:])
+    symbol = fields.pop("symbol", pretend.symbols.get(f"pretend::{cls}::{name}", f"_ZN7pretend4Work4{name}Ev"))
+    return Method(name, symbol, fields.pop("result", carriers[0]), fields.pop("carrier", carriers[0]), fields.pop("parameters", parameters), **fields)
+
+
+def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=()):
+    """The plan for a class `Work` with these methods; its decisions by Python name."""
+    api = Api("vtk", headers, Headers("vtk", headers, version, "/nowhere", (), "a test"), (Class("pretend::Work", "work.h", 1, methods=methods), *classes))
+    names = sorted({m.name for m in methods} if exposed is None else set(exposed))
+    python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names)),)
+    installation = Installation("vtk", version, "pretend", pretend.root, tuple(libraries), "key")
+    return plan.plan(installation, api, python, config or Config(file="gilgen.toml"))
+
+
+def decided(*arguments, **options):
+    return {d.python: d for d in planned(*arguments, **options).decisions}
+
+
+# ----------------------------------------------------------------------------------- what decides, in order
+
+
+def test_a_family_releases_and_says_why(pretend):
+    made = planned(pretend, method(pretend, "sleep"))
+    (decision,) = made.decisions
+    assert (decision.python, decision.action, decision.reason, decision.why) == ("Work.sleep", "release", "rule:blocking", "It blocks.")
+    assert (decision.library, decision.copies, decision.guard, decision.carriers) == ("pretend/libpretend.so", 1, "object", ("void", "double"))
+    assert decision.served == ("Work.sleep",)
+    assert (made.coverage.wrapped, made.coverage.candidates, made.coverage.direct, made.coverage.kept) == (1, 1, 1, {})
+
+
+def test_what_nothing_names_is_no_candidate(pretend):
+    made = planned(pretend, method(pretend, "sleep"), method(pretend, "keep", "int int"))
+    assert [d.python for d in made.decisions] == ["Work.sleep"]
+    assert (made.coverage.wrapped, made.coverage.candidates) == (2, 1)
+
+
+@pytest.mark.parametrize("pattern", ["Work.sleep", "Work.*", "pretend::Work.sleep", "vtk.Work.sl*"])
+def test_what_the_user_excludes_is_kept_whatever_else_says_so(pretend, pattern):
+    decision = decided(pretend, method(pretend, "sleep"), config=Config(("Work.sleep",), (pattern,), "gilgen.toml"))["Work.sleep"]
+    assert (decision.action, decision.reason, decision.why) == ("keep", "config:exclude", "Excluded by gilgen.toml.")
+
+
+@pytest.mark.parametrize("pattern", ["Work.keep", "*.keep", "pretend::Work.keep", "vtk.Work.keep"])
+def test_what_the_user_includes_is_released(pretend, pattern):
+    decision = decided(pretend, method(pretend, "keep", "int int"), config=Config((pattern,), (), "gilgen.toml"))["Work.keep"]
+    assert (decision.action, decision.reason) == ("release", "config:include")
+
+
+def test_globs_mean_whole_names(pretend):
+    assert decided(pretend, method(pretend, "keep", "int int"), config=Config(("Work.kee", "ork.keep"), (), "x")) == {}
+
+
+def test_a_hazard_stands_above_what_the_user_includes(pretend):
+    unfit = method(pretend, "keep", "int int", variadic=True)
+    assert decided(pretend, unfit, config=Config(("Work.keep",), (), "x"))["Work.keep"].reason == "unfit:varargs"
+
+
+def test_a_rule_that_keeps_stands_above_one_that_releases(pretend, own_rules):
+    own_rules(keeps=(Keep("short", "It is short.", ("sl*",), frozenset({"pretend::Work"})),))
+    found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"))
+    assert (found["Work.sleep"].reason, found["Work.sleep"].why) == ("keep:short", "It is short.")
+    assert found["Work.spin"].action == "release"
+    own_rules(keeps=(Keep("short", "It is short.", ("sl*",)),))
+    assert list(decided(pretend, method(pretend, "sleep"), method(pretend, "spin"))) == ["Work.spin"]
+
+
+def test_the_first_family_decides(pretend, own_rules):
+    first = Family("first", "First.", frozenset({"pretend::Work"}), ("sleep",), guard="none")
+    own_rules((first, BLOCKING))
+    found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"))
+    assert (found["Work.sleep"].reason, found["Work.sleep"].guard) == ("rule:first", "none")
+    assert found["Work.spin"].reason == "rule:blocking"
+
+
+def test_families_name_classes_with_all_that_derives_from_them(pretend):
+    derived = Class("pretend::Derived", "d.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "value", "int int", "Derived"),))
+    found = decided(pretend, method(pretend, "value", "int int"), classes=(derived,))
+    assert found["pretend::Derived.value"].library == "pretend/libderived.so"
+    assert found["Work.value"].library == "pretend/libpretend.so"
+
+
+def test_the_walker_is_the_toolkit_s(pretend):
+    algorithm = Class("vtkAlgorithm", "a.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "wait", "bool double", symbol=pretend.symbols["vtkAlgorithm::Update"]),))
+    decision = decided(pretend, method(pretend, "wait", "bool double"), classes=(algorithm,))["vtkAlgorithm.wait"]
+    assert (decision.guard, decision.walker) == ("pipeline", "algorithm")
+
+
+# ---------------------------------------------------------------------------------------------- hazards
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"variadic": True}, "unfit:varargs"),
+        ({"carrier": ""}, "unfit:result"),
+        ({"carrier": "long double"}, "unfit:result"),
+        ({"carrier": "__int128"}, "unfit:result"),
+        ({"carrier": "unsigned __int128"}, "unfit:result"),
+        ({"parameters": (Parameter("vtkTuple", ""),)}, "unfit:parameter"),
+        ({"symbol": "_ZN7pretend4Work4goneEv"}, "not-exported"),
+        ({"symbol": "_ZN7pretend4Work4goneEv", "body": "inline"}, "inline"),
+        ({"symbol": "_ZN7pretend4Work4goneEv", "body": "macro"}, "keep:trivial"),
+        ({"symbol": "_ZN7pretend4Work4goneEv", "pure": True}, "pure-virtual"),
+        ({"symbol": "_ZN7pretend4Work5sleepEf"}, "not-exported"),
+    ],
+)
+def test_what_cannot_be_served_is_kept_and_says_so(pretend, change, reason):
+    decision = decided(pretend, method(pretend, "sleep", **change))["Work.sleep"]
+    assert (decision.action, decision.reason) == ("keep", reason)
+    assert decision.why.endswith(".")
+
+
+def test_a_library_that_calls_cpython_is_never_released(pretend, tmp_path):
+    source = tmp_path / "source.cpp"
+    source.write_text('extern "C" int PyNone(); namespace pretend { struct Work { void sleep(double); }; void Work::sleep(double) { PyNone(); } }')
+    support.subprocess.run(["g++", "-shared", "-fPIC", source, "-o", tmp_path / "libpython.so"], check=True)
+    other = support.PretendToolkit(tmp_path, pretend.symbols)
+    decision = decided(other, method(pretend, "sleep"), libraries=("libpython.so",))["Work.sleep"]
+    assert decision.reason == "hazard:uses-cpython"
+
+
+def test_a_hot_method_is_kept_unless_the_user_says_otherwise(pretend, own_rules):
+    own_rules(hot={pretend.symbols["pretend::Work::value"]: 12345.6})
+    found = decided(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"))
+    assert (found["Work.value"].action, found["Work.value"].reason) == ("keep", "hot")
+    assert "12,346 times" in found["Work.value"].why
+    assert found["Work.sleep"].action == "release"
+    included = decided(pretend, method(pretend, "value", "int int"), config=Config(("Work.value",), (), "x"))
+    assert included["Work.value"].action == "release"
+
+
+def test_wrappers_that_are_not_thread_safe_keep_all_that_could_come_back_to_python(pretend, own_rules):
+    contained = Family("contained", "No callable.", frozenset({"pretend::Work"}), ("spin",), contained=True)
+    own_rules((contained, BLOCKING))
+    found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), version="9.3.0", headers="9.3.0")
+    assert found["Work.sleep"].reason == "hazard:wrappers-not-thread-safe"
+    assert found["Work.spin"].action == "release"
+
+
+@pytest.mark.parametrize(
+    ("docs", "carrier", "action"),
+    [
+        ((), "void", "keep"),
+        (("virtual void sleep(double seconds)",), "void", "release"),
+        (("bool sleep(double seconds);",), "void", "release"),  # void or bool: both travel in the shim's result
+        (("std::string sleep(double seconds)",), "void", "keep"),
+        (("std::string sleep(double seconds)",), "Hidden", "release"),
+        (("void sleep(double seconds)",), "Hidden", "keep"),
+        (("void sleep(double seconds, int more)",), "void", "keep"),
+        (("void other(double seconds)",), "void", "keep"),
+    ],
+)
+def test_headers_of_another_version_need_the_wheel_s_word_on_the_result(pretend, docs, carrier, action):
+    decision = decided(pretend, method(pretend, "sleep", carrier=carrier), headers="9.6.1", docs=docs)["Work.sleep"]
+    assert decision.action == action
+    assert decision.reason == ("rule:blocking" if action == "release" else "hazard:result-unconfirmed")
+
+
+# ------------------------------------------------------------------------------------------- what is named
+
+
+@pytest.mark.parametrize("change", [{"access": "private"}, {"deleted": True}, {"kind": "constructor"}, {"kind": "template"}])
+def test_what_is_no_method_of_python_s_is_never_released(pretend, change):
+    assert {d.action for d in decided(pretend, method(pretend, "sleep", **change)).values()} <= {"keep"}
+
+
+def test_what_python_does_not_see_is_no_candidate(pretend):
+    assert decided(pretend, method(pretend, "sleep"), exposed=()) == {}
+
+
+def test_static_methods_have_no_object_to_guard(pretend):
+    decision = decided(pretend, method(pretend, "sleep", static=True))["Work.sleep"]
+    assert (decision.static, decision.guard, decision.walker) == (True, "none", "")
+
+
+def test_one_symbol_gets_one_shim(pretend):
+    twin = Class("pretend::Twin", "t.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "sleep"),))
+    made = planned(pretend, method(pretend, "sleep"), classes=(twin,))
+    assert [d.symbol for d in made.decisions if d.action == "release"] == [pretend.symbols["pretend::Work::sleep"]]
+
+
+def test_copies_in_several_libraries_are_counted(pretend, own_rules):
+    own_rules((Family("copied", "Copied.", frozenset({"Copied"}), ("by_*",)),))
+    copied = Class("Copied", "c.h", 1, methods=(method(pretend, "by_call", "int", symbol=pretend.symbols["Copied::by_call"]),))
+    decision = decided(pretend, classes=(copied,), exposed=("by_call",))
+    assert decision == {}  # Python's Work has no such class
+    made = planned(pretend, method(pretend, "by_call", "int", symbol=pretend.symbols["Copied::by_call"]), config=Config(("Work.by_call",), (), "x"))
+    assert (made.decisions[0].copies, made.decisions[0].library) == (2, "pretend/libfirst.so")
+
+
+def test_libraries_are_recorded_with_all_that_activation_checks(pretend):
+    made = planned(pretend, method(pretend, "sleep"))
+    assert {library.path: library.uses_cpython for library in made.libraries} == {path: path == "pretend/wrapper.so" for path in support.LIBRARIES}
+    assert all(library.size == (pretend.root / library.path).stat().st_size for library in made.libraries)
+    assert [library.path for library in made.libraries if library.defines] == ["pretend/libpretend.so"]
+
+
+def test_a_damaged_library_stops_the_plan(pretend, tmp_path):
+    (tmp_path / "libbroken.so").write_bytes(b"no library")
+    with pytest.raises(ArtefactError, match=r"libbroken\.so"):
+        planned(support.PretendToolkit(Path(tmp_path), pretend.symbols), method(pretend, "sleep"), libraries=("libbroken.so",))
+
+
+def test_coverage_counts_what_is_kept_by_reason(pretend):
+    made = planned(pretend, method(pretend, "sleep"), method(pretend, "spin", variadic=True), method(pretend, "gone"), method(pretend, "wait", "bool double", carrier=""))
+    assert (made.coverage.candidates, made.coverage.direct) == (4, 1)
+    assert made.coverage.kept == {"not-exported": 1, "unfit:result": 1, "unfit:varargs": 1}
+
+
+def test_decisions_do_not_depend_on_the_order_of_the_headers(pretend):
+    methods = [method(pretend, "sleep"), method(pretend, "spin"), method(pretend, "gone"), method(pretend, "value", "int int")]
+    assert planned(pretend, *methods).decisions == planned(pretend, *reversed(methods)).decisions
