@@ -1,0 +1,50 @@
+"""Puts figures into the README: runs the examples, the diagnosis and the plans, and writes what they print.
+
+    python bench/figures.py            # in an environment with VTK, ITK, gilgen and its shims; some minutes
+
+Every figure in the README stands between two marks, and this command writes all that stands there.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+
+
+def main() -> None:
+    python = sys.executable
+    gilgen = [python, "-c", "from gilgen.commands import main; main()"]
+    text = README.read_text(encoding="utf-8")
+    for name in ("two_pipelines", "steering"):
+        text = put(text, name, block(call([python, str(ROOT / "examples" / f"{name}.py")])))
+    call([*gilgen, "diagnose", "vtk", "itk"])
+    text = put(text, "diagnose", call([*gilgen, "report", "--markdown"]))
+    text = put(text, "plan", block(call([*gilgen, "plan", "vtk", "itk"])))
+    README.write_text(text, encoding="utf-8")
+
+
+def call(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{command[-2:]} ended with {done.returncode}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def block(text: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in text.splitlines())
+
+
+def put(text: str, name: str, figures: str) -> str:
+    marked = re.compile(rf"<!-- {name} -->.*?<!-- end -->", re.DOTALL)
+    if not marked.search(text):
+        sys.exit(f"README.md has no mark for {name}")
+    return marked.sub(lambda _: f"<!-- {name} -->\n\n{figures}\n\n<!-- end -->", text)
+
+
+if __name__ == "__main__":
+    main()
