@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import support  # noqa: E402 - it lies beside this file
+import support
 
 __all__ = ()
 
@@ -31,3 +31,15 @@ def pretend(objects, tmp_path_factory):
 def site(pretend, tmp_path_factory):
     """The pretend toolkit with shims for everything that a shim can serve. Never change it: copy it."""
     return support.Site(pretend, support.shims_for(pretend.plan(), tmp_path_factory.mktemp("shims")))
+
+
+@pytest.fixture(scope="session")
+def real_shims(tmp_path_factory):
+    """Shims for the VTK and ITK that are installed, from the cache where it has them: a folder for PYTHONPATH."""
+    folder = tmp_path_factory.mktemp("real-shims")
+    code = "from gilgen.commands import main; main()"
+    ended = support.run([sys.executable, "-c", code, "build", "vtk", "itk", "-o", str(folder / "wheels")], deadline=1200)
+    assert ended.ok, ended.err
+    for wheel in sorted((folder / "wheels").glob("*.whl")):
+        support.unzipped(wheel, folder / "site")
+    return folder / "site"

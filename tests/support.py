@@ -291,3 +291,19 @@ def at_once(*calls):
 def counts():
     return {method.python: method for method in gilgen.status()["vtk"].methods}
 """
+
+MEMORY = """
+def memory(root):
+    # What the libraries below `root` have in memory, and how it is protected.
+    found = {}
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb") as memory:
+        for line in maps:
+            addresses, protection, offset, _, _, *path = line.split()
+            if path and path[0].startswith(root) and path[0].endswith(".so"):
+                begin, end = (int(address, 16) for address in addresses.split("-"))
+                memory.seek(begin)
+                found[path[0].removeprefix(root), begin] = protection, memory.read(end - begin)
+    return found
+def differing(one, other):
+    return sorted({name for name, begin in one.keys() | other.keys() if one.get((name, begin)) != other.get((name, begin))})
+"""

@@ -12,8 +12,7 @@ import mmap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, TypeVar
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 from elftools.common.exceptions import ELFError

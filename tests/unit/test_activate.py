@@ -415,7 +415,7 @@ def test_auto_activates_what_is_installed(site):
 
 
 def test_installed_names_the_shim_wheels_that_are_there(site, tmp_path):
-    code = f"sys.path[:] = [path for path in sys.path if 'site-packages' not in path]\nfrom gilgen.activate import installed\nsay(installed())"
+    code = "sys.path[:] = [path for path in sys.path if 'site-packages' not in path]\nfrom gilgen.activate import installed\nsay(installed())"
     assert site.run(code).answer == ["vtk"]
     bare = support.Site(site.toolkit, tmp_path)
     assert bare.run(code).answer == []

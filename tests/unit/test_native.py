@@ -15,23 +15,6 @@ CALL_ALL = """
 answer = {"virtual": wrapper.virtual_signatures(), "direct": wrapper.direct_signatures()}
 """
 
-MEMORY = """
-def memory(root):
-    # What the libraries below `root` have in memory, and how it is protected.
-    found = {}
-    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb") as memory:
-        for line in maps:
-            addresses, protection, offset, _, _, *path = line.split()
-            if path and path[0].startswith(root) and path[0].endswith(".so"):
-                begin, end = (int(address, 16) for address in addresses.split("-"))
-                memory.seek(begin)
-                found[path[0].removeprefix(root), begin] = protection, memory.read(end - begin)
-    return found
-def differing(one, other):
-    return sorted({name for name, begin in one.keys() | other.keys() if one.get((name, begin)) != other.get((name, begin))})
-"""
-
-
 @pytest.fixture(scope="session", params=list(support.VARIANTS))
 def variant(request, objects, site, tmp_path_factory):
     """The pretend toolkit, linked in one of the ways in which linkers do, and its shims."""
@@ -108,7 +91,7 @@ def test_deactivation_puts_back_every_byte_and_its_protection(variant, lazily):
     wrapper.spin(work, 0)
     say([differing(before, during), differing(before, after), wrapper.held(), gilgen.status()["vtk"].active])
     """
-    changed, left, gil, active = variant.run(MEMORY + support.textwrap.dedent(code)).answer
+    changed, left, gil, active = variant.run(support.MEMORY + support.textwrap.dedent(code)).answer
     assert changed == ["/pretend/libderived.so", "/pretend/libpretend.so", "/pretend/wrapper.so"]
     assert left == []
     assert gil == PLAIN
@@ -197,7 +180,7 @@ def test_another_copy_of_the_toolkit_in_the_process_is_never_touched(site, tmp_p
         answers.append([library.copied_by_table(copied), library.copied_by_call(copied)])
     say([answers, [name for name in differing(before, memory(roots[1])) if "first" not in name], len(before), gilgen.status()["vtk"].refused])
     """
-    answers, changed, seen, refused = site.run(MEMORY + support.textwrap.dedent(code)).answer
+    answers, changed, seen, refused = site.run(support.MEMORY + support.textwrap.dedent(code)).answer
     assert answers == [[10, 10], [11, 11]]
     assert seen
     assert changed == []
