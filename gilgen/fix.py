@@ -40,7 +40,7 @@ def fix(toolkit: str, headers_dir: Path | None, notify: Notify) -> Fixed:
     """Run every stage that is not in the cache, up to the shim wheel; what each raises is said there."""
     planned = plan.ensure(toolkit, headers_dir, notify)
     record = plan.read(planned)
-    generated = generate.ensure(planned, toolkit, record.version, platform.machine())
+    generated = generate.ensure(planned, toolkit, record.version, platform.machine(), notify)
     notify(f"Compiling the shims of {toolkit} {record.version}")
     built, wheel = build.ensure(generated, toolkit, record.version)
     released = [decision for decision in record.decisions if decision.action == "release"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -50,14 +51,14 @@ class ShimSource:
     arguments: str
 
 
-def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str) -> store.Made:
+def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str, notify: Callable[[str], None] = lambda _: None) -> store.Made:
     """Generate the sources for a plan unless they are there."""
     key = store.key_of(plan_made.key, machine, *_ingredients())
 
     def make(folder: Path) -> None:
         write(store.read(plan_made.folder / "plan.json", Plan), folder, machine)
 
-    return store.ensure("generate", toolkit, version, key, make)
+    return store.ensure("generate", toolkit, version, key, make, notify)
 
 
 def _ingredients() -> list[str]:

@@ -74,7 +74,7 @@ def ensure(name: str, headers_dir: Path | None, notify: Notify) -> store.Made:
         notify(f"Reading what {name} {installation.version} exposes and defines")
         store.write(folder / FILE, plan(installation, api, exposed(toolkit, installation), settings))
 
-    return store.ensure("plan", name, installation.version, key, make)
+    return store.ensure("plan", name, installation.version, key, make, notify)
 
 
 def read(made: store.Made) -> Plan:

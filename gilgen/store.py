@@ -76,18 +76,43 @@ class Made:
     seconds: float
 
 
-def ensure(stage: str, toolkit: str, version: str, key: str, make: Callable[[Path], None]) -> Made:
-    """Find an artefact in the cache, or let `make` fill its folder: once, whole or not at all, whoever else asks."""
+def ensure(stage: str, toolkit: str, version: str, key: str, make: Callable[[Path], None], notify: Callable[[str], None] = lambda _: None) -> Made:
+    """Find an artefact in the cache, or let `make` fill its folder: once, whole or not at all, whoever else asks.
+
+    An artefact whose files are not what they were when it was made is made again, and `notify` is told.
+    """
     folder = artefact_dir(stage, toolkit, version, key)
-    if folder.is_dir():
+    if _intact(folder):
         return Made(folder, version, key, cached=True, seconds=0.0)
     started = time.monotonic()
     with lock(folder.name + "-" + stage):
-        if folder.is_dir():
+        if _intact(folder):
             return Made(folder, version, key, cached=True, seconds=0.0)
+        if folder.exists():
+            notify(f"{folder} is damaged: it is made again.")
         with new_folder(folder) as draft:
             make(draft)
+            with explained(draft):
+                (draft / _CONTENTS).write_text(_digest(draft), encoding="utf-8")
     return Made(folder, version, key, cached=False, seconds=time.monotonic() - started)
+
+
+_CONTENTS = ".contents.sha256"
+"""In each artefact's folder: what `_digest` said of it when it was complete."""
+
+
+def _intact(folder: Path) -> bool:
+    """Whether an artefact is there with every file as it was made."""
+    try:
+        return (folder / _CONTENTS).read_text(encoding="utf-8") == _digest(folder)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _digest(folder: Path) -> str:
+    """One line a file, sorted by name: the SHA-256 sum of its contents and its name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _CONTENTS)
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from gilgen.errors import ArtefactError
 def generated(toolkit: str, headers_dir: Path | None, notify: plan.Notify) -> tuple[str, store.Made]:
     """One toolkit's sources; a function of a module so that it can run in a process of its own."""
     planned = plan.ensure(toolkit, headers_dir, notify)
-    return toolkit, generate.ensure(planned, toolkit, planned.version, platform.machine())
+    return toolkit, generate.ensure(planned, toolkit, planned.version, platform.machine(), notify)
 
 
 @click.command("generate")
@@ -48,4 +48,4 @@ def _copy(source: Path, target: Path) -> None:
     if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / generate.MANIFEST).exists())):
         raise ArtefactError(f"{target} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
     with store.new_folder(target) as draft:
-        shutil.copytree(source, draft, dirs_exist_ok=True)
+        shutil.copytree(source, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))

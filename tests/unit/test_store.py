@@ -205,3 +205,22 @@ def test_the_lock_makes_others_wait():
 def test_the_schema_names_what_a_record_holds():
     text = json.dumps(store.json_schema(Plan))
     assert all(word in text for word in ("decisions", "coverage", "distribution_key", "release"))
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_text("other"), lambda file: file.unlink(), lambda file: file.with_name("more").touch()])
+def test_a_damaged_artefact_is_made_again_and_said(damage):
+    made, told = [], []
+
+    def make(draft):
+        made.append(draft)
+        (draft / "whole").write_text("whole")
+
+    first = store.ensure("plan", "vtk", "9", "key", make, told.append)
+    assert store.ensure("plan", "vtk", "9", "key", make, told.append).cached
+    damage(first.folder / "whole")
+    again = store.ensure("plan", "vtk", "9", "key", make, told.append)
+    assert (len(made), again.cached) == (2, False)
+    assert (again.folder / "whole").read_text() == "whole"
+    assert [text for text in told if str(first.folder) in text and "damaged" in text] == told
+    assert len(told) == 1
+    assert store.ensure("plan", "vtk", "9", "key", make, told.append).cached
