@@ -6,6 +6,7 @@ where there is neither a compiler nor a header.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import platform
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wheel.wheelfile import WheelFile
@@ -32,10 +33,20 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A C++ compiler: the words that start it, and its version in words."""
+    """A C++ compiler: the words that start it, its version in words, and whether it is PyPI's ziglang."""
 
     command: tuple[str, ...]
     version: str
+    zig: bool = False
+
+
+RUNTIME = ("libstdc++.so.6", "libgcc_s.so.1")
+"""What the toolkits' own C++ runs on: it throws with the one and unwinds with the other.
+
+Zig would link an unwinder of its own, statically. The toolkit's exceptions and the ends of Python's threads
+come through the shims, and an unwinding that one library began another must not go on with. So with zig
+these two are named before its own libraries, and every symbol that they define is taken from them.
+"""
 
 
 def find_compiler() -> Compiler:
@@ -54,7 +65,7 @@ def find_compiler() -> Compiler:
         if shutil.which(name) and (compiler := _try_compiler((name,))):
             return compiler
     if importlib.util.find_spec("ziglang") and (compiler := _try_compiler((sys.executable, "-m", "ziglang", "c++"))):
-        return compiler
+        return replace(compiler, zig=True)
     raise NoCompilerError(
         "There is no C++ compiler on this machine.",
         "Install one with `apt-get install g++`, or without root with `pip install ziglang`.",
@@ -96,8 +107,23 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             objects = sorted(pool.map(compile_one, jobs))
         linked = Path(scratch) / "linked.so"
-        _call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), "-ldl", "-o", str(linked)])
+        runtime = ["-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
+        _call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
+
+
+def _loaded(name: str) -> Path:
+    """The file that the dynamic linker finds under a library's name.
+
+    Raises:
+        NoCompilerError: there is none.
+    """
+    try:
+        ctypes.CDLL(name)
+    except OSError as error:
+        raise NoCompilerError(f"{name} is not on this machine, and C++ runs on it: {error}.", "Install it with `apt-get install libstdc++6`.") from error
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
+    return next(Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if Path(line.partition("/")[2]).name.startswith(name))
 
 
 def _call(command: list[str]) -> None:
@@ -116,7 +142,7 @@ def ensure(generated: store.Made, toolkit: str, version: str, notify: Notify = l
     def make(folder: Path) -> None:
         build(generated.folder, folder, compiler, notify=notify)
 
-    made = store.ensure("build", toolkit, version, store.key_of(generated.key, *compiler.command, compiler.version), make)
+    made = store.ensure("build", toolkit, version, store.key_of(generated.key, *compiler.command, compiler.version), make, notify)
     return made, next(made.folder.glob("*.whl"))
 
 
