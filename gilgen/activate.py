@@ -16,6 +16,7 @@ import platform
 import sys
 import sysconfig
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,9 @@ from gilgen.model import Guard, Library, Manifest, Shim
 
 GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline")
 """In the order of the native `Guard`."""
+
+EXIT_SECONDS = 5.0
+"""How long a program that ends waits for calls of daemon threads; an event loop may never return."""
 
 SCHEMA = 2
 """Of the manifest; the same number as `store.SCHEMA`."""
@@ -233,6 +237,17 @@ class _Shims:
         self.active = False
         self.bound.clear()
 
+    def end(self) -> None:
+        """At the program's end: deactivate, and wait for what daemon threads are in the middle of.
+
+        A call that held the GIL would have kept the program from ending before it returned. One that released
+        it would go on while C++ takes its globals down, and crash.
+        """
+        self.deactivate()
+        deadline = time.monotonic() + EXIT_SECONDS
+        while self.native.gilgen_running() and time.monotonic() < deadline:
+            time.sleep(0.002)
+
     def status(self) -> ToolkitStatus:
         counts = (_Counts * len(self.manifest.shims))()
         self.native.gilgen_counts(counts)
@@ -295,6 +310,7 @@ def _load(toolkit: str) -> _Shims:
             raise ArtefactError(f"{path} cannot be loaded: {error}.", f"Build it again with `gilgen fix {toolkit}`.") from error
         native.gilgen_bind.restype = _Bound
         native.gilgen_method_count.restype = ctypes.c_uint32
+        native.gilgen_running.restype = ctypes.c_uint32
         if native.gilgen_method_count() != len(manifest.shims):
             raise ArtefactError(f"{path} and its manifest do not belong together.", f"Build them again with `gilgen fix {toolkit}`.")
         known = (_Known * len(bindable))(
@@ -303,7 +319,7 @@ def _load(toolkit: str) -> _Shims:
         functions = _python_functions()
         native.gilgen_start(ctypes.byref(functions), known, len(known))
         _shims[toolkit] = _Shims(manifest, native, known)
-        atexit.register(_shims[toolkit].deactivate)
+        atexit.register(_shims[toolkit].end)
         return _shims[toolkit]
 
 

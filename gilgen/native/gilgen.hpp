@@ -90,6 +90,9 @@ struct Thread {
 };
 extern __thread Thread thread;
 
+// Threads inside a shim that they entered first.
+extern std::atomic<std::uint32_t> running;
+
 inline void* own_state()
 {
     return thread.state ? thread.state : python.own();

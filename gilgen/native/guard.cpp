@@ -167,14 +167,20 @@ void Released::end()
         if (objects_ != inline_objects_) delete[] objects_;
         objects_ = nullptr;
     }
-    if (thread.outermost == this) thread = {};
+    if (thread.outermost == this) {
+        thread = {};
+        running.fetch_sub(1, std::memory_order_release);
+    }
     if (state_) restore(state_);
 }
 
 void watch_forks()
 {
     static bool const watching = [] {
-        pthread_atfork([] { claims.lock(); }, [] { claims.unlock(); }, [] { claims.keep_only(thread.outermost); });
+        pthread_atfork([] { claims.lock(); }, [] { claims.unlock(); }, [] {
+            claims.keep_only(thread.outermost);
+            running.store(thread.outermost != nullptr);
+        });
         return true;
     }();
     static_cast<void>(watching);

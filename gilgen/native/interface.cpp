@@ -54,6 +54,12 @@ EXPORT void gilgen_counts(Counts* counts)
     }
 }
 
+// How many threads are inside a shim.
+EXPORT std::uint32_t gilgen_running()
+{
+    return gilgen::running.load(std::memory_order_acquire);
+}
+
 EXPORT std::uint32_t gilgen_method_count()
 {
     return gilgen::method_count;

@@ -7,12 +7,14 @@ namespace gilgen {
 
 Python python;
 __thread Thread thread;
+std::atomic<std::uint32_t> running{0};
 
 void Released::begin(Entry& entry, void* self, bool holds)
 {
     began_ = true;
     if (!thread.outermost) {
         thread.outermost = this;
+        running.fetch_add(1, std::memory_order_relaxed);
         thread.state = python.own();
         claim(entry, self, holds);
     }

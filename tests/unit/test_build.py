@@ -152,7 +152,7 @@ def test_a_folder_that_generate_did_not_write(tmp_path):
 
 
 def in_cache(tmp_path):
-    return sorted(str(path.relative_to(tmp_path / "cache")) for path in (tmp_path / "cache" / "build").rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(tmp_path / "cache")) for path in (tmp_path / "cache" / "build").rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def made(sources):
