@@ -7,6 +7,7 @@ Sources: System V ABI, chapters 4 and 5, and its AMD64 and AArch64 supplements.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import mmap
 from collections.abc import Callable, Iterable
@@ -100,7 +101,8 @@ class Library:
     def close(self) -> None:
         """Give the file back. Tables that were read stay usable only as copies."""
         self._strings = b""
-        self._map.close()
+        with contextlib.suppress(BufferError):  # an error under way holds a table; the file goes when that does
+            self._map.close()
 
     @_explained
     def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, int]:

@@ -165,6 +165,15 @@ def test_an_object_file_and_other_machines_are_refused(build, tmp_path):
         read_all(path)
 
 
+def test_an_error_in_one_table_is_not_hidden_by_closing_the_file(build, tmp_path):
+    """The table that was being read is still held by the error when the file is closed."""
+    content = bytearray(build("packed-symbolic", *FLAGS["packed-symbolic"]).read_bytes())
+    content[232] = 0
+    path = tmp_path / "changed.so"
+    path.write_bytes(content)
+    refused_or_read(path)
+
+
 @pytest.mark.parametrize("name", ["default", "sysv-hash", "packed-symbolic"])
 def test_truncated_anywhere(build, tmp_path, name):
     content = build(name, *FLAGS[name]).read_bytes()
