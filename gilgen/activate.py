@@ -244,6 +244,7 @@ class _Shims:
         it would go on while C++ takes its globals down, and crash.
         """
         self.deactivate()
+        sys.setswitchinterval(min(sys.getswitchinterval(), 0.005))  # else a daemon thread may keep the GIL that it gets here
         deadline = time.monotonic() + EXIT_SECONDS
         while self.native.gilgen_running() and time.monotonic() < deadline:
             time.sleep(0.002)
@@ -308,9 +309,12 @@ def _load(toolkit: str) -> _Shims:
             native = ctypes.PyDLL(str(path))
         except OSError as error:
             raise ArtefactError(f"{path} cannot be loaded: {error}.", f"Build it again with `gilgen fix {toolkit}`.") from error
-        native.gilgen_bind.restype = _Bound
-        native.gilgen_method_count.restype = ctypes.c_uint32
-        native.gilgen_running.restype = ctypes.c_uint32
+        try:
+            native.gilgen_bind.restype = _Bound
+            native.gilgen_method_count.restype = ctypes.c_uint32
+            native.gilgen_running.restype = ctypes.c_uint32
+        except AttributeError as error:
+            raise ArtefactError(f"{path} was built by another gilgen: {error}.", f"Build it again with `gilgen fix {toolkit}`.") from error
         if native.gilgen_method_count() != len(manifest.shims):
             raise ArtefactError(f"{path} and its manifest do not belong together.", f"Build them again with `gilgen fix {toolkit}`.")
         known = (_Known * len(bindable))(

@@ -91,6 +91,8 @@ def toolkit_of(name: str) -> str:
 
 def _find(toolkit: str, name: str, classes: dict[str, ExposedClass]) -> tuple[ExposedClass, ExposedMethod]:
     owner, _, method = name.removeprefix("itk.").rpartition(".")
+    if not owner or not method:
+        raise UnknownMethodError(f"{name!r} names no method.", "Write it as vtkOBBTree.BuildLocator or itk.ImageFileWriter.Write.")
     start = _class(toolkit, owner, classes)
     for cls in _ancestors(start, classes):
         for candidate in cls.methods:

@@ -21,7 +21,7 @@ class Fixed:
         functions: C++ functions that the wheel's shims stand before.
         definitions: shims in all, one for each library's copy of a function.
         headers: which headers the plan was made from.
-        notice: what it means that these are of another version; empty where they are not.
+        notice: what it means that these are of another version, and which settings name nothing; empty as a rule.
         seconds: stage -> how long it took; 0.0 where the cache had it.
     """
 
@@ -52,6 +52,6 @@ def fix(toolkit: str, headers_dir: Path | None, notify: Notify) -> Fixed:
         definitions=sum(decision.copies for decision in released),
         coverage=record.coverage,
         headers=f"{record.headers.version} ({record.headers.source})",
-        notice=record.headers.notice,
+        notice="\n  ".join(filter(None, (record.headers.notice, *record.notices))),
         seconds={"plan": planned.seconds, "generate": generated.seconds, "build": built.seconds},
     )

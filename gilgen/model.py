@@ -232,6 +232,7 @@ class Plan:
     decisions: tuple[Decision, ...]
     coverage: Coverage
     distributions: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 # ----------------------------------------------------------------------------------------------- shims

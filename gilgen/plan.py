@@ -137,6 +137,7 @@ class _Planner:
             decisions=tuple(decisions),
             coverage=coverage,
             distributions=self.installation.distributions,
+            notices=tuple(self._idle_settings()),
         )
 
     # ------------------------------------------------------------------------------------ candidates
@@ -189,6 +190,17 @@ class _Planner:
                 family = self.family_of(cls.name, method.name, _parameters(method))
                 if family and (method.name in family.behind or self._reachable(cls.name, method.name)):
                     yield cls, method, family
+
+    def _idle_settings(self) -> Iterable[str]:
+        """A word on each pattern of the user's that plainly means this toolkit and names no method of it."""
+        for field, patterns in (("include", self.config.include), ("exclude", self.config.exclude)):
+            for pattern in patterns:
+                if pattern.startswith(self.installation.toolkit) and not self._names_anything((pattern,)):
+                    yield f"{self.config.file}: {field} has {pattern!r}, which names no method of {self.installation.toolkit} {self.installation.version}."
+
+    def _names_anything(self, patterns: tuple[str, ...]) -> bool:
+        wrapped = any(rules.matches(f"{cls.name}.{method.name}", patterns) for cls in self.exposed for method in cls.methods)
+        return wrapped or any(self._asked(patterns, cls.name, method.name) for cls in self.api.classes for method in cls.methods)
 
     # --------------------------------------------------------------------------------------- symbols
 

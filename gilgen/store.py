@@ -222,6 +222,8 @@ def read(path: Path, kind: type[Record]) -> Record:
     except OSError as error:
         raise ArtefactError(f"Cannot read {path}: {error.strerror}.", "Check the path and its permissions.") from error
     remake = f"Delete {path} and run the stage again; `gilgen fix` remakes what is missing."
+    if not path.absolute().is_relative_to(cache_dir()):
+        remake = "Name a file that gilgen wrote, or let the command that wrote it write it again."
     try:
         envelope = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         name = msgspec.json.decode(envelope["artefact"], type=str)

@@ -48,6 +48,8 @@ def _show(record: Plan) -> None:
         f"{coverage.through} end in one, {coverage.candidates - coverage.direct - coverage.through} are kept."
     )
     common.output.print(f"{len(released)} C++ functions are released, in {sum(decision.copies for decision in released)} definitions.\n")
+    for notice in filter(None, (record.headers.notice, *record.notices)):
+        common.output.print(f"{notice}\n", soft_wrap=True, markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("reason")
     table.add_column("C++ functions", justify="right")
