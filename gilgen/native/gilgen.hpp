@@ -87,16 +87,31 @@ class Released;
 struct Thread {
     Released* outermost; // the shim that this thread entered first, if any
     void* state;         // its Python thread state while it is inside
+    std::uint32_t foreign; // so many calls more it is taken for a thread that Python does not know
 };
 extern __thread Thread thread;
 
-// Threads inside a shim that they entered first.
-extern std::atomic<std::uint32_t> running;
-
-inline void* own_state()
+// Whether this is a thread that C++ made and Python does not know. Asking costs more than all else on
+// the way through, so the answer holds for a while. A thread that comes to Python in that time keeps the
+// GIL for a few calls, as the plain wheel does; it never loses it wrongly.
+inline bool foreign()
 {
-    return thread.state ? thread.state : python.own();
+    if (thread.foreign) {
+        --thread.foreign;
+        return true;
+    }
+    if (python.own()) return false;
+    thread.foreign = 64;
+    return true;
 }
+
+// How many threads are inside a shim that they entered first. The GIL protects the first count, because
+// it changes before the GIL is released and after it is back.
+struct Running {
+    std::atomic<std::uint32_t> held_the_gil;
+    std::atomic<std::uint32_t> came_without;
+};
+extern Running running;
 
 // Brackets one call: takes the guard, releases the GIL if this thread holds it, and undoes both.
 //
@@ -108,10 +123,13 @@ public:
     Released(Entry& entry, void* self)
     {
         void* const current = python.current();
-        if (python.current_is_own ? current != nullptr : (current && current == own_state())) {
-            begin(entry, self, true);
-        } else if (!thread.outermost && entry.method->guard != Guard::none && python.own()) {
-            begin(entry, self, false);
+        bool const nested = thread.outermost != nullptr;
+        bool const holds = nested ? current == thread.state // a callback of Python's has taken it back
+                                  : current && (python.current_is_own || (!foreign() && current == python.own()));
+        if (holds) {
+            begin(entry, self, current);
+        } else if (!nested && entry.method->guard != Guard::none && !foreign()) {
+            begin(entry, self, nullptr);
         } else {
 #ifdef GILGEN_COUNT
             entry.passed.fetch_add(1, std::memory_order_relaxed);
@@ -132,18 +150,20 @@ public:
 private:
     friend class Claims;
 
-    void begin(Entry& entry, void* self, bool holds);
+    void begin(Entry& entry, void* self, void* state); // `state`: this thread's, when it holds the GIL
     void end();
     void claim(Entry& entry, void* self, bool holds);
+    void let_go();
 
     static constexpr int inline_capacity = 12;
 
+    // The rest is set by `begin`, so that a call which passes through pays for one flag only.
     bool began_ = false;
-    void* state_ = nullptr;      // what PyEval_SaveThread gave, to be restored
-    void** objects_ = nullptr;   // what this call has taken hold of; null when nothing
-    int object_count_ = 0;
-    Released* next_ = nullptr;   // in the list of claims
-    Released* previous_ = nullptr;
+    void* state_;       // what PyEval_SaveThread gave, to be restored
+    void** objects_;    // what this call has taken hold of; null when nothing
+    int object_count_;
+    Released* next_;    // in the list of claims
+    Released* previous_;
     void* inline_objects_[inline_capacity];
 };
 

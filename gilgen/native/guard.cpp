@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -102,21 +103,12 @@ namespace {
 // Never destroyed: a daemon thread may still wait in it when the process ends.
 Claims& claims = *new Claims;
 
-// Whether some pipeline has run to its end. Until then each also claims `first_pipeline`, so that the first
-// one runs alone: the toolkits' singletons and factories are made at first use, and not all of them safely.
-std::atomic<bool> warm{false};
-char first_pipeline;
-
-// What a call works on, sorted, each object once.
-std::vector<void*> pipeline_of(Method const& method, void* self)
-{
-    std::vector<void*> found{self};
-    walkers[method.walker](self, found);
-    if (!warm.load(std::memory_order_acquire)) found.push_back(&first_pipeline);
-    std::sort(found.begin(), found.end());
-    found.erase(std::unique(found.begin(), found.end()), found.end());
-    return found;
-}
+// A toolkit sets up its singletons (object factories, thread pools) in the first pipeline that runs, and
+// does it without a lock. So the first one gets a head start, in which others wait; not for longer,
+// because it may itself be waiting for one of them.
+enum class First { none, started, done };
+std::atomic<First> first_pipeline{First::none};
+constexpr int head_start_milliseconds = 100;
 
 } // namespace
 
@@ -129,15 +121,14 @@ void Released::claim(Entry& entry, void* self, bool holds)
     bool const walks = guard == Guard::pipeline && method.walker && walkers_ready();
     for (bool waited = false;;) {
         if (walks) {
-            std::vector<void*> const found = pipeline_of(method, self);
+            Found found(self);
+            walkers[method.walker](self, found);
+            found.sort();
             if (waited && object_count_ == static_cast<int>(found.size()) &&
                 std::equal(found.begin(), found.end(), objects_)) {
                 return;
             }
-            if (waited) {
-                claims.leave(*this);
-                if (objects_ != inline_objects_) delete[] objects_;
-            }
+            let_go();
             object_count_ = static_cast<int>(found.size());
             objects_ = object_count_ <= inline_capacity ? inline_objects_ : new void*[found.size()];
             std::copy(found.begin(), found.end(), objects_);
@@ -157,21 +148,26 @@ void Released::claim(Entry& entry, void* self, bool holds)
     }
 }
 
-void Released::end()
+void Released::let_go()
 {
-    if (objects_) {
-        if (std::binary_search(objects_, objects_ + object_count_, static_cast<void*>(&first_pipeline))) {
-            warm.store(true, std::memory_order_release);
-        }
-        claims.leave(*this);
-        if (objects_ != inline_objects_) delete[] objects_;
-        objects_ = nullptr;
-    }
-    if (thread.outermost == this) {
-        thread = {};
-        running.fetch_sub(1, std::memory_order_release);
-    }
-    if (state_) restore(state_);
+    if (!objects_) return;
+    claims.leave(*this);
+    if (objects_ != inline_objects_) delete[] objects_;
+    objects_ = nullptr;
+}
+
+void give_head_start()
+{
+    First first = First::none;
+    if (first_pipeline.load(std::memory_order_relaxed) == First::done) return;
+    if (first_pipeline.compare_exchange_strong(first, First::started)) return;
+    for (int waited = 0; waited < head_start_milliseconds && first_pipeline.load() == First::started; ++waited) usleep(1000);
+    first_pipeline.store(First::done);
+}
+
+void end_head_start()
+{
+    if (first_pipeline.load(std::memory_order_relaxed) == First::started) first_pipeline.store(First::done);
 }
 
 void watch_forks()
@@ -179,7 +175,8 @@ void watch_forks()
     static bool const watching = [] {
         pthread_atfork([] { claims.lock(); }, [] { claims.unlock(); }, [] {
             claims.keep_only(thread.outermost);
-            running.store(thread.outermost != nullptr);
+            running.held_the_gil.store(thread.outermost != nullptr);
+            running.came_without.store(0);
         });
         return true;
     }();

@@ -3,15 +3,52 @@
 
 #include "gilgen.hpp"
 
-#include <vector>
+#include <algorithm>
+#include <cstddef>
+#include <memory>
 
 namespace gilgen {
 
 // How far a guard reaches at most, whatever a method asks for. Set at activation.
 extern std::atomic<Guard> guard_limit;
 
+// The objects that a call works on, each once. Few enough stand on the stack.
+class Found {
+public:
+    explicit Found(void* first) { add(first); }
+
+    void add(void* object)
+    {
+        if (std::find(begin(), end(), object) != end()) return;
+        if (size_ == capacity_) grow();
+        begin_[size_++] = object;
+    }
+
+    void sort() { std::sort(begin(), end()); }
+    void** begin() const { return begin_; }
+    void** end() const { return begin_ + size_; }
+    std::size_t size() const { return size_; }
+    void* operator[](std::size_t index) const { return begin_[index]; }
+
+private:
+    void grow()
+    {
+        std::unique_ptr<void*[]> larger(new void*[2 * capacity_]);
+        std::copy(begin(), end(), larger.get());
+        heap_ = std::move(larger);
+        begin_ = heap_.get();
+        capacity_ *= 2;
+    }
+
+    void* stack_[32];
+    std::unique_ptr<void*[]> heap_;
+    void** begin_ = stack_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 32;
+};
+
 // Adds to `found` the objects that a call on `self` works on besides `self`, the filters upstream of it.
-using Walker = void (*)(void* self, std::vector<void*>& found);
+using Walker = void (*)(void* self, Found& found);
 
 // The walkers of this toolkit, and the symbols that they need from its libraries. `walkers[0]` finds
 // nothing. A walker is used only when all symbols were found.
@@ -21,6 +58,10 @@ extern void* walker_functions[];           // parallel to `walker_symbols`
 bool walkers_ready();
 
 void restore(void* state); // release.cpp
+
+// The first pipeline of the process runs alone for a moment; a later one waits here, without the GIL.
+void give_head_start();
+void end_head_start();
 
 // Once, at activation: after a fork the child has one thread, so only its own claims stay.
 void watch_forks();

@@ -57,7 +57,7 @@ EXPORT void gilgen_counts(Counts* counts)
 // How many threads are inside a shim.
 EXPORT std::uint32_t gilgen_running()
 {
-    return gilgen::running.load(std::memory_order_acquire);
+    return gilgen::running.held_the_gil.load() + gilgen::running.came_without.load();
 }
 
 EXPORT std::uint32_t gilgen_method_count()

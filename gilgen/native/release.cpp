@@ -1,29 +1,60 @@
 // Releasing the GIL around one call, and taking it back.
 #include "gilgen.hpp"
 
+#include "guard.hpp"
+
 #include <unistd.h>
 
 namespace gilgen {
 
 Python python;
 __thread Thread thread;
-std::atomic<std::uint32_t> running{0};
 
-void Released::begin(Entry& entry, void* self, bool holds)
+Running running;
+
+namespace {
+
+// For a count that the GIL protects: no locked instruction is needed.
+template <class Count>
+void change(std::atomic<Count>& count, Count by)
 {
+    count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+} // namespace
+
+void Released::begin(Entry& entry, void* self, void* state)
+{
+    bool const holds = state != nullptr;
     began_ = true;
-    if (!thread.outermost) {
+    state_ = nullptr;
+    objects_ = nullptr;
+    bool const outermost = !thread.outermost;
+    if (outermost) {
         thread.outermost = this;
-        running.fetch_add(1, std::memory_order_relaxed);
-        thread.state = python.own();
+        thread.state = holds ? state : python.own();
+        holds ? change(running.held_the_gil, 1u) : static_cast<void>(running.came_without.fetch_add(1));
         claim(entry, self, holds);
     }
     if (holds) {
-        entry.released.fetch_add(1, std::memory_order_relaxed);
+        change(entry.released, std::uint64_t{1});
         state_ = python.save();
     } else {
         entry.guarded.fetch_add(1, std::memory_order_relaxed);
     }
+    if (outermost && entry.method->walker) give_head_start();
+}
+
+void Released::end()
+{
+    let_go();
+    bool const outermost = thread.outermost == this;
+    if (outermost) {
+        thread = {};
+        end_head_start();
+    }
+    if (state_) restore(state_);
+    if (outermost) state_ ? change(running.held_the_gil, -1u) : static_cast<void>(running.came_without.fetch_sub(1));
 }
 
 void restore(void* state)

@@ -2,6 +2,8 @@
 #include "guard.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 namespace gilgen {
 
@@ -31,18 +33,16 @@ struct Reference {
     }
 };
 
-void nothing(void*, std::vector<void*>&) {}
+void nothing(void*, Found&) {}
 
-void upstream_of_data(void* data, std::vector<void*>& found)
+void upstream_of_data(void* data, Found& found)
 {
     Reference const source = reinterpret_cast<Reference (*)(void*)>(walker_functions[1])(data);
-    if (source.object && std::find(found.begin(), found.end(), source.object) == found.end()) {
-        found.push_back(source.object);
-    }
+    if (source.object) found.add(source.object);
 }
 
 // Breadth first over the inputs; `found` doubles as the queue.
-void upstream_of(std::size_t next, std::vector<void*>& found)
+void upstream_of(std::size_t next, Found& found)
 {
     for (; next < found.size(); ++next) {
         auto const inputs = reinterpret_cast<std::vector<Reference> (*)(void*)>(walker_functions[0])(found[next]);
@@ -52,12 +52,12 @@ void upstream_of(std::size_t next, std::vector<void*>& found)
     }
 }
 
-void upstream_of_process(void*, std::vector<void*>& found)
+void upstream_of_process(void*, Found& found)
 {
     upstream_of(found.size() - 1, found);
 }
 
-void upstream_of_data_object(void* self, std::vector<void*>& found)
+void upstream_of_data_object(void* self, Found& found)
 {
     std::size_t const first = found.size();
     upstream_of_data(self, found);

@@ -2,6 +2,7 @@
 #include "guard.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace gilgen {
 
@@ -36,31 +37,34 @@ void* input_algorithm(void* algorithm, int port, int index)
     return reinterpret_cast<void* (*)(void*, int, int)>(walker_functions[2])(algorithm, port, index);
 }
 
-void nothing(void*, std::vector<void*>&) {}
+void nothing(void*, Found&) {}
 
-// Breadth first over the inputs; `found` doubles as the queue.
-void upstream_of_algorithm(void* self, std::vector<void*>& found)
+// Breadth first over the inputs, from the last object found; `found` doubles as the queue.
+void upstream_of_last(Found& found)
 {
-    std::size_t next = static_cast<std::size_t>(std::find(found.begin(), found.end(), self) - found.begin());
-    for (; next < found.size(); ++next) {
+    for (std::size_t next = found.size() - 1; next < found.size(); ++next) {
         void* const algorithm = found[next];
         int const ports = input_ports(algorithm);
         for (int port = 0; port < ports; ++port) {
             int const connections = input_connections(algorithm, port);
             for (int index = 0; index < connections; ++index) {
-                void* const input = input_algorithm(algorithm, port, index);
-                if (input && std::find(found.begin(), found.end(), input) == found.end()) found.push_back(input);
+                if (void* const input = input_algorithm(algorithm, port, index)) found.add(input);
             }
         }
     }
 }
 
-void upstream_of_executive(void* self, std::vector<void*>& found)
+void upstream_of_algorithm(void*, Found& found)
+{
+    upstream_of_last(found);
+}
+
+void upstream_of_executive(void* self, Found& found)
 {
     void* const algorithm = reinterpret_cast<void* (*)(void*)>(walker_functions[3])(self);
     if (!algorithm) return;
-    found.push_back(algorithm);
-    upstream_of_algorithm(algorithm, found);
+    found.add(algorithm);
+    upstream_of_last(found);
 }
 
 } // namespace
