@@ -220,6 +220,7 @@ def install(wheels: list[Path]) -> None:
         command = ["uv", "pip", "install", "--quiet", "--python", sys.executable, *options]
     else:
         raise InstallError("Neither pip nor uv is here to install the shim wheels.", f"Install them yourself: {' '.join(map(str, wheels))}")
-    answer = subprocess.run([*command, *map(str, wheels)], capture_output=True, text=True, check=False)
+    with store.lock(f"install-{store.key_of(sys.prefix)}"):
+        answer = subprocess.run([*command, *map(str, wheels)], capture_output=True, text=True, check=False)
     if answer.returncode:
         raise InstallError(f"The shim wheels could not be installed:\n\n{answer.stderr.strip()}\n", "Use a virtual environment: `python -m venv .venv`.")

@@ -6,7 +6,10 @@ import importlib
 import sys
 from typing import cast
 
-import click
+try:
+    import click
+except ModuleNotFoundError as missing:
+    sys.exit(f"gilgen: the command line needs {missing.name}, which is not installed.\nInstall it with all that it needs: pip install gilgen")
 
 from gilgen._version import __version__
 from gilgen.errors import GilgenError
@@ -40,7 +43,12 @@ class Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"gilgen.commands.{cmd_name}")
+        try:
+            module = importlib.import_module(f"gilgen.commands.{cmd_name}")
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "gilgen":
+                raise
+            raise GilgenError(f"`gilgen {cmd_name}` needs {error.name}, which is not installed.", "Install gilgen with all that it needs: pip install gilgen") from error
         return cast("click.Command", module.command)
 
 
