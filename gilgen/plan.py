@@ -383,7 +383,7 @@ class _Planner:
 
     @functools.cached_property
     def _declared_results(self) -> dict[tuple[str, str, int], set[str]]:
-        """Result classes that the installed package itself declares: (class, method, parameters) -> {"scalar", ...}."""
+        """How results travel by the installed package's own words: (class, method, parameters) -> {"scalar", ...}."""
         results: dict[tuple[str, str, int], set[str]] = defaultdict(set)
         for cls in self.exposed:
             for method in cls.methods:
@@ -397,13 +397,13 @@ class _Planner:
         """Whether the installed package agrees with the headers on how the result travels."""
         if self.api.headers.version == self.installation.version:
             return True
-        wanted = "hidden" if method.carrier == "Hidden" else "scalar"
+        wanted = _travel(method.result)
         said = {
             kind
             for ancestor in self.ancestry(cls)
             for kind in self._declared_results.get((ancestor, method.name, len(method.parameters)), ())
         }
-        return wanted in said
+        return said == {wanted}
 
     def _unique(self, decisions: list[Decision]) -> list[Decision]:
         """One release for each symbol: a method reached through two names is decided once."""
@@ -583,7 +583,22 @@ def _unfit(draft: Decision, method: Method) -> tuple[str, str] | None:
 
 
 _DECLARATION = re.compile(r"^(?P<result>.*?)\b(?P<name>\w+)\s*\((?P<parameters>.*)\)[^()]*;?\s*$", re.DOTALL)
-_HIDDEN = re.compile(r"(std::|vtkSmartPointer|vtkStdString|vtkVariant|vtkTimeStamp)")
+_SCALAR = re.compile(
+    r"(void|bool|(unsigned |signed )?(char|short|int|long|long long)|unsigned|(std::)?(size_t|ptrdiff_t|u?int\d+_t)"
+    r"|vtkIdType|vtkTypeBool|vtkMTimeType|vtkTypeU?Int\d+)$"
+)
+_REAL = re.compile(r"(float|double|vtkTypeFloat\d+)$")
+_HIDDEN = re.compile(r"(std::(string|vector|map|set|list)\b|vtkSmartPointer<|vtkStdString$|vtkVariant$|vtkTimeStamp$)")
+
+
+def _travel(result: str) -> str:
+    """How a result travels, from its type as a declaration spells it; the type itself where the name does not tell."""
+    text = " ".join(re.sub(r"\b(virtual|static|inline|const)\b", "", result).split())
+    if text.endswith(("*", "&")) or _SCALAR.match(text):
+        return "scalar"
+    if _REAL.match(text):
+        return "real"
+    return "hidden" if _HIDDEN.match(text) else text.rpartition("::")[2]
 
 
 def _parse_declaration(text: str, name: str) -> tuple[str, int] | None:
@@ -591,8 +606,6 @@ def _parse_declaration(text: str, name: str) -> tuple[str, int] | None:
     match = _DECLARATION.match(" ".join(text.split()))
     if match is None or match["name"] != name:
         return None
-    result = re.sub(r"\b(virtual|static|inline|const)\b", "", match["result"]).strip()
     parameters = match["parameters"].strip()
     count = len(demangle.split(parameters, ",")) if parameters and parameters != "void" else 0
-    hidden = not result.endswith(("*", "&")) and _HIDDEN.match(result) is not None
-    return ("hidden" if hidden else "scalar"), count
+    return _travel(match["result"]), count
