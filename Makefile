@@ -12,6 +12,7 @@ ITK ?= 5.4.7
 VENV ?= .venv
 BIN := $(VENV)/bin
 STARTED := $(shell date +%s)
+PACKAGE := .[test,lint]
 
 # Say what a step was and how long it took.
 define timed
@@ -55,6 +56,6 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/toolkits: $(VENV)/python pyproject.toml
-	$(call timed,gilgen with vtk $(VTK) and itk $(ITK),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]' vtk==$(VTK) itk==$(ITK))
+	$(call timed,gilgen with vtk $(VTK) and itk $(ITK),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(PACKAGE)' vtk==$(VTK) itk==$(ITK))
 	@command -v $${CXX:-g++} > /dev/null || command -v clang++ > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang
 	@touch $@
