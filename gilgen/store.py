@@ -127,7 +127,7 @@ def explained(path: Path) -> Iterator[None]:
             reason, advice = "it may not be written", "Point GILGEN_CACHE_DIR to a folder that you may write to."
         elif error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}:
             reason, advice = "a file stands where a folder is needed, or the reverse", "Move it away, or name another place."
-        elif error.errno in {errno.ENOENT, errno.EINVAL, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}:
+        elif error.errno in {errno.ENOENT, errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP}:
             reason, advice = f"the system says {error.strerror!r} of {error.filename or path}", "Name another place, or point GILGEN_CACHE_DIR to another disk."
         else:
             raise
