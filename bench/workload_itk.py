@@ -22,11 +22,11 @@ def image() -> object:
 
 def filters() -> list[str]:
     """Filter templates with an instantiation from a float volume to a float volume."""
-    found = []
-    for name in sorted(dir(itk)):
-        if name.endswith(("Filter", "Calculator")) and not any(word in name for word in SKIPPED):
-            found.append(name)
-    return found
+    return [
+        name
+        for name in sorted(dir(itk))
+        if name.endswith(("Filter", "Calculator")) and not any(word in name for word in SKIPPED)
+    ]
 
 
 def work(name: str) -> None:
