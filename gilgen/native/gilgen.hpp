@@ -113,6 +113,23 @@ struct Running {
 };
 extern Running running;
 
+// What a call does about the GIL: it passes through, releases it, or only takes the guard.
+enum class Way : std::uint8_t { through, release, guard };
+
+// Asked first by every shim, so that a call which passes through needs no frame: it ends in a jump.
+inline Way way_of(Entry& entry, void* current)
+{
+    bool const nested = thread.outermost != nullptr;
+    bool const holds = nested ? current == thread.state // a callback of Python's has taken it back
+                              : current && (python.current_is_own || (!foreign() && current == python.own()));
+    if (holds) return Way::release;
+    if (!nested && entry.method->guard != Guard::none && !foreign()) return Way::guard;
+#ifdef GILGEN_COUNT
+    entry.passed.fetch_add(1, std::memory_order_relaxed);
+#endif
+    return Way::through;
+}
+
 // Brackets one call: takes the guard, releases the GIL if this thread holds it, and undoes both.
 //
 // Only a Python thread's outermost call takes the guard, whether or not a wrapper has released the GIL
@@ -120,29 +137,12 @@ extern Running running;
 // straight through; one made by a Python callback holds the GIL again, so it releases, but never waits.
 class Released {
 public:
-    Released(Entry& entry, void* self)
-    {
-        void* const current = python.current();
-        bool const nested = thread.outermost != nullptr;
-        bool const holds = nested ? current == thread.state // a callback of Python's has taken it back
-                                  : current && (python.current_is_own || (!foreign() && current == python.own()));
-        if (holds) {
-            begin(entry, self, current);
-        } else if (!nested && entry.method->guard != Guard::none && !foreign()) {
-            begin(entry, self, nullptr);
-        } else {
-#ifdef GILGEN_COUNT
-            entry.passed.fetch_add(1, std::memory_order_relaxed);
-#endif
-        }
-    }
+    // `state`: this thread's, when it holds the GIL.
+    Released(Entry& entry, void* self, void* state) { begin(entry, self, state); }
 
     // CPython up to 3.13 ends a daemon thread that wants the GIL during shutdown by unwinding it, so
     // this destructor must let an unwinding through.
-    ~Released() noexcept(false)
-    {
-        if (began_) end();
-    }
+    ~Released() noexcept(false) { end(); }
 
     Released(Released const&) = delete;
     Released& operator=(Released const&) = delete;
@@ -150,15 +150,14 @@ public:
 private:
     friend class Claims;
 
-    void begin(Entry& entry, void* self, void* state); // `state`: this thread's, when it holds the GIL
+    void begin(Entry& entry, void* self, void* state);
     void end();
     void claim(Entry& entry, void* self, bool holds);
     void let_go();
 
     static constexpr int inline_capacity = 12;
 
-    // The rest is set by `begin`, so that a call which passes through pays for one flag only.
-    bool began_ = false;
+    // All set by `begin`.
     void* state_;       // what PyEval_SaveThread gave, to be restored
     void** objects_;    // what this call has taken hold of; null when nothing
     int object_count_;

@@ -329,7 +329,7 @@ void* shim_for(Method const& method, void* original)
 class Library {
 public:
     Library(Image const& image, bool caller, Bound& bound)
-        : image_(image), bound_(bound), matches_(matches_of(image, caller))
+        : image_(image), bound_(bound), caller_(caller), matches_(matches_of(image, caller))
     {
     }
 
@@ -357,7 +357,8 @@ private:
             if (!stored && type != got_relocation && type != plt_relocation) continue;
             auto const found = matches_.by_symbol.find(index);
             if (found == matches_.by_symbol.end()) continue;
-            rebind(*found->second, image_.base + relocation.r_offset, stored ? bound_.vtable : bound_.got, type == plt_relocation);
+            rebind(*found->second, image_.base + relocation.r_offset, stored ? bound_.vtable : bound_.got,
+                   definition(index), type == plt_relocation);
         }
     }
 
@@ -394,8 +395,15 @@ private:
         if (found != matches_.by_address.end()) rebind(*found->second, slot, bound_.vtable);
     }
 
+    // Where this library itself defines a symbol; 0 where it does not, or where that was not confirmed.
+    Address definition(std::uint32_t index) const
+    {
+        ElfW(Sym) const& symbol = image_.symbols[index];
+        return caller_ || symbol.st_shndx == SHN_UNDEF ? 0 : image_.base + symbol.st_value;
+    }
+
     // A slot is rebound only when it lies in data that may be written, and leads to code of the toolkit.
-    void rebind(Method const& method, Address where, std::uint32_t& counter, bool lazy = false)
+    void rebind(Method const& method, Address where, std::uint32_t& counter, Address definition = 0, bool lazy = false)
     {
         void** const slot = reinterpret_cast<void**>(where);
         if (!in_any(image_.data, where)) {
@@ -403,7 +411,7 @@ private:
             return;
         }
         void* const before = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-        void* const original = resolved(method, before, lazy);
+        void* const original = resolved(method, before, definition, lazy);
         void* const shim = original ? shim_for(method, original) : nullptr;
         if (!shim) {
             ++bound_.skipped;
@@ -416,9 +424,10 @@ private:
 
     // What a slot leads to; null where that is not code of the toolkit. A lazily bound slot that was never
     // used leads to the library's own stub, which would look the function up at the first call: so do we.
-    void* resolved(Method const& method, void* value, bool lazy) const
+    void* resolved(Method const& method, void* value, Address definition, bool lazy) const
     {
         Address const address = reinterpret_cast<Address>(value);
+        if (address == definition) return value; // also where the compiler folded two functions into one
         if (!in_any(image_.code, address)) return state().owns(address) ? value : nullptr;
         auto const own = matches_.by_address.find(address);
         if (own != matches_.by_address.end() && own->second == &method) return value;
@@ -428,6 +437,7 @@ private:
 
     Image const& image_;
     Bound& bound_;
+    bool caller_;
     Matches matches_;
 };
 

@@ -26,7 +26,6 @@ void change(std::atomic<Count>& count, Count by)
 void Released::begin(Entry& entry, void* self, void* state)
 {
     bool const holds = state != nullptr;
-    began_ = true;
     state_ = nullptr;
     objects_ = nullptr;
     bool const outermost = !thread.outermost;
