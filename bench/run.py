@@ -45,7 +45,7 @@ PARTS = ("overlap", "calls", "work", "commands")
     help="Measure the cost of a shim on this interpreter, too.",
 )
 def main(only: tuple[str, ...], pythons: tuple[str, ...], *, quick: bool) -> None:
-    """Measure what gilgen promises. A full run writes RESULTS.md; with --only or --quick nothing is written."""
+    """Measure what gilgen promises. A run of all parts writes RESULTS.md; with --only nothing is written."""
     console = Console(highlight=False)
     sections = []
     with tempfile.TemporaryDirectory(prefix="gilgen-bench-") as site:
@@ -54,8 +54,8 @@ def main(only: tuple[str, ...], pythons: tuple[str, ...], *, quick: bool) -> Non
             console.print(f"Measuring {part} ...")
             sections.append(_measure(part, pythons, quick=quick))
             _show(console, sections[-1])
-    if not only and not quick:
-        RESULTS.write_text(_markdown(sections), encoding="utf-8")
+    if not only:
+        RESULTS.write_text(_markdown(sections, quick=quick), encoding="utf-8")
         console.print(f"Wrote {RESULTS.name}")
 
 
@@ -84,12 +84,13 @@ def _show(console: Console, section: rows.Section) -> None:
     console.print(table)
 
 
-def _markdown(sections: list[rows.Section]) -> str:
+def _markdown(sections: list[rows.Section], *, quick: bool) -> str:
     lines = [
         "# Results",
         "",
         "Written by `python bench/run.py`; not edited by hand. Take a figure's shape, not its value: measure on your own machine.",
         "",
+        f"- run: {'quick (less data, fewer repetitions)' if quick else 'full'}",
         *(f"- {name}: {value}" for name, value in _facts()),
         "",
         _count(sections),

@@ -17,7 +17,6 @@ from pathlib import Path
 from packaging.version import Version
 
 from gilgen import config, demangle, headers, rules, scan, store, toolkits
-from gilgen.audit import elf
 from gilgen.config import Config
 from gilgen.model import Api, Class, Coverage, Decision, Library, Method, Plan
 from gilgen.toolkits.base import ExposedClass, Installation, Toolkit
@@ -214,6 +213,8 @@ class _Planner:
         return re.compile(rf"^_ZNK?.*E\d+(?:{names})E".encode())
 
     def _read_libraries(self, symbols: set[str]) -> None:
+        from gilgen.audit import elf  # noqa: PLC0415 - it brings numpy, which a plan from the cache does not need
+
         exact = {symbol.encode() for symbol in symbols}
         pattern = self._template_member
         known: dict[bytes, bool] = {}
