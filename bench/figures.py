@@ -22,7 +22,7 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     for name in ("two_pipelines", "steering"):
         text = put(text, name, block(call([python, str(ROOT / "examples" / f"{name}.py")])))
-    call([*gilgen, "diagnose", "vtk", "itk"])
+    call([*gilgen, "diagnose", "vtk", "itk", "--quick"])
     text = put(text, "diagnose", call([*gilgen, "report", "--markdown"]))
     text = put(text, "plan", block(call([*gilgen, "plan", "vtk", "itk"])))
     README.write_text(text, encoding="utf-8")
