@@ -222,7 +222,7 @@ def test_damaged_evidence_is_none(tmp_path, content):
     ("text", "expected"),
     [
         ('File "/a/b/c.py", line 3', 'File "c.py", line 3'),
-        ("/work/x/itkFoo.hxx:55: bad", "itkFoo.hxx:55: bad"),
+        ("/build/x/itkFoo.hxx:55: bad", "itkFoo.hxx:55: bad"),
         ("3/4 of the image", "3/4 of the image"),
         ("no folder", "no folder"),
     ],
