@@ -96,12 +96,15 @@ extern __thread Thread thread;
 // GIL for a few calls, as the plain wheel does; it never loses it wrongly.
 inline bool foreign()
 {
-    if (thread.foreign) {
-        --thread.foreign;
-        return true;
-    }
     if (python.own()) return false;
     thread.foreign = 64;
+    return true;
+}
+
+inline bool known_foreign()
+{
+    if (!thread.foreign) return false;
+    --thread.foreign;
     return true;
 }
 
@@ -117,13 +120,21 @@ extern Running running;
 enum class Way : std::uint8_t { through, release, guard };
 
 // Asked first by every shim, so that a call which passes through needs no frame: it ends in a jump.
-inline Way way_of(Entry& entry, void* current)
+// `state` is set to this thread's Python thread state when the way is to release.
+inline Way way_of(Entry& entry, void*& state)
 {
-    bool const nested = thread.outermost != nullptr;
-    bool const holds = nested ? current == thread.state // a callback of Python's has taken it back
-                              : current && (python.current_is_own || (!foreign() && current == python.own()));
-    if (holds) return Way::release;
-    if (!nested && entry.method->guard != Guard::none && !foreign()) return Way::guard;
+    state = nullptr;
+    if (!known_foreign()) {
+        bool const nested = thread.outermost != nullptr;
+        void* const current = python.current();
+        bool const holds = nested ? current == thread.state // a callback of Python's has taken it back
+                                  : current && (python.current_is_own || (!foreign() && current == python.own()));
+        if (holds) {
+            state = current;
+            return Way::release;
+        }
+        if (!nested && entry.method->guard != Guard::none && !foreign()) return Way::guard;
+    }
 #ifdef GILGEN_COUNT
     entry.passed.fetch_add(1, std::memory_order_relaxed);
 #endif

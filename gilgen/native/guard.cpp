@@ -16,6 +16,8 @@
 namespace gilgen {
 
 std::atomic<Guard> guard_limit{Guard::pipeline};
+std::atomic<bool> walkers_ready{false};
+std::atomic<First> first_pipeline{First::none};
 
 // The calls that run now, in a list. There are as many as threads inside toolkit calls, so looking
 // through it costs less than any table.
@@ -103,13 +105,6 @@ namespace {
 // Never destroyed: a daemon thread may still wait in it when the process ends.
 Claims& claims = *new Claims;
 
-// A toolkit sets up its singletons (object factories, thread pools) in the first pipeline that runs, and
-// does it without a lock. So the first one gets a head start, in which others wait; not for longer,
-// because it may itself be waiting for one of them.
-enum class First { none, started, done };
-std::atomic<First> first_pipeline{First::none};
-constexpr int head_start_milliseconds = 100;
-
 } // namespace
 
 void Released::claim(Entry& entry, void* self, bool holds)
@@ -118,7 +113,7 @@ void Released::claim(Entry& entry, void* self, bool holds)
     Guard const guard = std::min(method.guard, guard_limit.load(std::memory_order_relaxed));
     if (guard == Guard::none || !self) return;
 
-    bool const walks = guard == Guard::pipeline && method.walker && walkers_ready();
+    bool const walks = guard == Guard::pipeline && method.walker && walkers_ready.load(std::memory_order_relaxed);
     for (bool waited = false;;) {
         if (walks) {
             Found found(self);
@@ -156,18 +151,13 @@ void Released::let_go()
     objects_ = nullptr;
 }
 
-void give_head_start()
+void wait_for_head_start()
 {
+    constexpr int milliseconds = 100;
     First first = First::none;
-    if (first_pipeline.load(std::memory_order_relaxed) == First::done) return;
     if (first_pipeline.compare_exchange_strong(first, First::started)) return;
-    for (int waited = 0; waited < head_start_milliseconds && first_pipeline.load() == First::started; ++waited) usleep(1000);
+    for (int waited = 0; waited < milliseconds && first_pipeline.load() == First::started; ++waited) usleep(1000);
     first_pipeline.store(First::done);
-}
-
-void end_head_start()
-{
-    if (first_pipeline.load(std::memory_order_relaxed) == First::started) first_pipeline.store(First::done);
 }
 
 void watch_forks()

@@ -55,13 +55,26 @@ using Walker = void (*)(void* self, Found& found);
 extern Walker const walkers[];
 extern char const* const walker_symbols[]; // ends with a null
 extern void* walker_functions[];           // parallel to `walker_symbols`
-bool walkers_ready();
+extern std::atomic<bool> walkers_ready;    // set when slots are bound
 
 void restore(void* state); // release.cpp
 
-// The first pipeline of the process runs alone for a moment; a later one waits here, without the GIL.
-void give_head_start();
-void end_head_start();
+// A toolkit sets up its singletons (object factories, thread pools) in the first pipeline that runs, and
+// does it without a lock. So the first one of the process gets a head start, in which others wait
+// without the GIL; not for long, because it may itself be waiting for one of them.
+enum class First : std::uint8_t { none, started, done };
+extern std::atomic<First> first_pipeline;
+void wait_for_head_start();
+
+inline void give_head_start()
+{
+    if (first_pipeline.load(std::memory_order_relaxed) != First::done) wait_for_head_start();
+}
+
+inline void end_head_start()
+{
+    if (first_pipeline.load(std::memory_order_relaxed) == First::started) first_pipeline.store(First::done);
+}
 
 // Once, at activation: after a fork the child has one thread, so only its own claims stay.
 void watch_forks();

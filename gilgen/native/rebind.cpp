@@ -461,6 +461,8 @@ int collect(dl_phdr_info* info, std::size_t, void* data)
 
 } // namespace
 
+std::atomic<bool> bound{false};
+
 void know(Known const* libraries, std::uint32_t count)
 {
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -497,11 +499,14 @@ Bound bind()
         Library(image, calls_only, round.bound).bind(known->symbolic != 0 && !calls_only);
         ++round.bound.libraries;
     }
+    walkers_ready = std::all_of(wanted().begin(), wanted().end(), [](Wanted const& name) { return !name.walker || *name.walker; });
+    bound = true;
     return round.bound;
 }
 
 void unbind()
 {
+    bound = false;
     Range open{0, 0};
     for (auto slot = state().slots.rbegin(); slot != state().slots.rend(); ++slot) {
         if (slot->relro.begin != open.begin) {

@@ -1,6 +1,7 @@
 // Rebinding: writing the address of a shim into the slots that name its function, and taking it out.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace gilgen {
@@ -30,5 +31,8 @@ Bound bind();
 
 // Puts every old value back.
 void unbind();
+
+// Whether there is anything to put back.
+extern std::atomic<bool> bound;
 
 } // namespace gilgen

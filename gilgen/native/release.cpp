@@ -2,6 +2,7 @@
 #include "gilgen.hpp"
 
 #include "guard.hpp"
+#include "rebind.hpp"
 
 #include <unistd.h>
 
@@ -60,7 +61,10 @@ void restore(void* state)
 {
     // A thread that comes back while Python shuts down would be unwound through the toolkit's frames,
     // or abort. It waits for the process to end instead, as CPython itself does from 3.14 on.
-    while (python.finalizing()) pause();
+    // Before that, `activate` puts the slots back, so only then is it worth asking.
+    if (!bound.load(std::memory_order_relaxed)) {
+        while (python.finalizing()) pause();
+    }
     python.restore(state);
 }
 

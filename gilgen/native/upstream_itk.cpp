@@ -15,11 +15,6 @@ char const* const walker_symbols[] = {
 };
 void* walker_functions[3];
 
-bool walkers_ready()
-{
-    return std::find(std::begin(walker_functions), std::end(walker_functions), nullptr) == std::end(walker_functions);
-}
-
 namespace {
 
 // An ITK smart pointer that a function returned: one pointer, one reference to give back.

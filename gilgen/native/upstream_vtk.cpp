@@ -15,11 +15,6 @@ char const* const walker_symbols[] = {
 };
 void* walker_functions[4];
 
-bool walkers_ready()
-{
-    return std::find(std::begin(walker_functions), std::end(walker_functions), nullptr) == std::end(walker_functions);
-}
-
 namespace {
 
 int input_ports(void* algorithm)
