@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from gilgen._version import __version__
 from gilgen.errors import ArtefactError, StoreError
@@ -215,6 +215,15 @@ def read(path: Path, kind: type[Record]) -> Record:
     Raises:
         ArtefactError: it is missing, damaged, of another kind or of another schema.
     """
+    return cast("Record", _read(path, kind.__name__, kind))
+
+
+def read_many(path: Path, kind: type[Record]) -> list[Record]:
+    """Read a list of records that `write` wrote; raises as `read` does."""
+    return cast("list[Record]", _read(path, f"{kind.__name__}[]", list[kind]))  # type: ignore[valid-type]
+
+
+def _read(path: Path, wanted: str, kind: Any) -> Any:
     import msgspec  # noqa: PLC0415 - see cache_dir
 
     try:
@@ -230,8 +239,8 @@ def read(path: Path, kind: type[Record]) -> Record:
         envelope = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         name = msgspec.json.decode(envelope["artefact"], type=str)
         schema = msgspec.json.decode(envelope["schema"], type=int)
-        if name != kind.__name__:
-            raise ArtefactError(f"{path} holds a {name}, not a {kind.__name__}.", "Name a file that the right stage wrote.")
+        if name != wanted:
+            raise ArtefactError(f"{path} holds a {name}, not a {wanted}.", "Name a file that the right stage wrote.")
         if schema != SCHEMA:
             raise ArtefactError(f"{path} was written by another gilgen (schema {schema}, this one reads {SCHEMA}).", remake)
         return msgspec.json.decode(envelope["data"], type=kind)

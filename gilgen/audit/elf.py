@@ -29,6 +29,7 @@ PROGRAM_HEADER = np.dtype(
 RELOCATION = np.dtype([("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
 
 PT_LOAD, PT_DYNAMIC, PT_NOTE, NT_GNU_BUILD_ID, STT_FUNC = 1, 2, 4, 3, 2
+PT_GNU_EH_FRAME, PF_X = 0x6474E550, 1
 DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 10
 DT_RELRSZ, DT_RELR = 35, 36
 DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
@@ -78,7 +79,10 @@ class Library:
             self.machine: str = elf.get_machine_arch()
             header = elf.header
             headers = np.frombuffer(self._map, PROGRAM_HEADER, header.e_phnum, header.e_phoff).tolist()
+        self.size = len(self._map)
         self._segments = [(address, size, offset) for kind, _, offset, address, _, size, _, _ in headers if kind == PT_LOAD]
+        self.code = [(address, size) for kind, flags, _, address, _, size, _, _ in headers if kind == PT_LOAD and flags & PF_X]
+        self.unwind = next((address for kind, _, _, address, *_ in headers if kind == PT_GNU_EH_FRAME), 0)
         dynamic = next(((offset, size) for kind, _, offset, _, _, size, _, _ in headers if kind == PT_DYNAMIC), None)
         if self.machine not in RELOCATIONS or header.e_ident.EI_CLASS != "ELFCLASS64" or dynamic is None:
             raise ArtefactError(f"{self.path} is not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
@@ -151,6 +155,95 @@ class Library:
         addresses = np.fromiter(definitions.values(), "<i8")
         return bool(np.isin(addends, addresses).any() or np.isin(self._packed_addends(), addresses).any())
 
+    @property
+    def mapped(self) -> list[tuple[int, int]]:
+        """What of the file is mapped: (address, size)."""
+        return [(address, size) for address, size, _ in self._segments]
+
+    @_explained
+    def names(self) -> list[str]:
+        """The names in the dynamic symbol table, by symbol index."""
+        strings = self._strings
+        return [strings[name : strings.find(b"\0", name)].decode(errors="replace") for name in self.symbols["name"].tolist()]
+
+    @functools.cached_property
+    def symbols(self) -> NDArray[np.void]:
+        """The dynamic symbol table."""
+        return self._read_symbols()
+
+    @_explained
+    def _read_symbols(self) -> NDArray[np.void]:
+        return self._symbols()
+
+    @_explained
+    def imported(self) -> dict[int, int]:
+        """The slots that the dynamic linker fills for calls and data of this or another library: address -> symbol index."""
+        relocations = self._relocations()
+        kinds = [kind for kind, name in RELOCATIONS[self.machine].items() if name in {GOT, PLT}]
+        chosen = relocations[np.isin(relocations["info"] & 0xFFFFFFFF, kinds)]
+        return dict(zip(chosen["offset"].tolist(), (chosen["info"] >> 32).tolist(), strict=True))
+
+    @_explained
+    def pointers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Every stored address within this library: (where it stands, where it leads), sorted by where it stands.
+
+        Those that name a symbol of another library are left out.
+        """
+        relocations = self._relocations()
+        kinds = {name: kind for kind, name in RELOCATIONS[self.machine].items()}
+        kind = relocations["info"] & 0xFFFFFFFF
+        relative = relocations[kind == kinds[RELATIVE]]
+        named = relocations[kind == kinds[ADDRESS]]
+        symbols = self.symbols
+        index = (named["info"] >> 32).astype(np.int64)
+        if len(index) and int(index.max()) >= len(symbols):
+            raise ValueError("a relocation names a symbol that is not there")
+        values = symbols["value"][index].astype(np.int64)
+        local = values != 0
+        packed = self._packed()
+        places = np.concatenate([relative["offset"].astype(np.int64), named["offset"].astype(np.int64)[local], packed[:, 0]])
+        targets = np.concatenate([relative["addend"], values[local] + named["addend"][local], packed[:, 1]])
+        order = np.argsort(places, kind="stable")
+        return places[order], targets[order]
+
+    def peek(self, address: int, size: int) -> bytes:
+        """So many bytes as they are mapped at `address`; none where they are not all in the file."""
+        for start, length, offset in self._segments:
+            if start <= address and address + size <= start + length:
+                return self._map[address - start + offset : address - start + offset + size]
+        return b""
+
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Whether one of these symbol names is in its string table; quicker than `imports`, and says less."""
+        return any(b"\0" + name.encode() + b"\0" in self._strings for name in names)
+
+    def contains(self, marks: Iterable[bytes]) -> bool:
+        """Whether one of these byte strings is anywhere in the file."""
+        return any(self._map.find(mark) >= 0 for mark in marks)
+
+    @_explained
+    def read(self, address: int, size: int) -> bytes:
+        """So many bytes of the file as they are mapped at `address`; fewer at the end of a segment."""
+        for start, length, offset in self._segments:
+            if start <= address < start + length:
+                begin = address - start + offset
+                return self._map[begin : begin + min(size, start + length - address)]
+        raise ValueError(f"nothing is mapped at {address:#x}")
+
+    @_explained
+    def array(self, address: int, size: int) -> NDArray[np.uint8]:
+        """The same as an array that shares the file's memory."""
+        return np.frombuffer(self._map, "u1", size, self._offset(address))
+
+    def text(self, address: int, limit: int = 1 << 16) -> bytes | None:
+        """The C string at `address`; None where there is none of up to `limit` bytes."""
+        for start, length, offset in self._segments:
+            if start <= address < start + length:
+                begin = address - start + offset
+                end = self._map.find(b"\0", begin, min(begin + limit, start + length - address + begin))
+                return None if end < 0 else self._map[begin:end]
+        return None
+
     def _build_id(self, offset: int, size: int) -> str:
         """The GNU build id among the notes of one segment; empty where it holds none."""
         end = offset + size
@@ -191,17 +284,21 @@ class Library:
 
     def _packed_addends(self) -> NDArray[np.int64]:
         """What the slots of the compact relative relocations hold: there the addend stands in the slot itself."""
+        return self._packed()[:, 1]
+
+    def _packed(self) -> NDArray[np.int64]:
+        """The compact relative relocations: rows of (slot, what it holds)."""
         if DT_RELR not in self._tags:
-            return np.zeros(0, "<i8")
+            return np.zeros((0, 2), "<i8")
         entries = np.frombuffer(self._map, "<u8", self._tags[DT_RELRSZ][0] // 8, self._offset(self._tags[DT_RELR][0]))
-        values, following = [], 0
+        rows, following = [], 0
         for entry in entries.tolist():
             if not entry & 1:  # an address; an odd entry is a bitmap of the 63 words after the last one
                 slots, following = [entry], entry + 8
             else:
                 slots, following = [following + 8 * bit for bit in range(63) if entry >> bit & 2], following + 8 * 63
-            values += [int.from_bytes(self._map[(at := self._offset(slot)) : at + 8], "little", signed=True) for slot in slots]
-        return np.array(values, "<i8")
+            rows += [(slot, int.from_bytes(self._map[(at := self._offset(slot)) : at + 8], "little", signed=True)) for slot in slots]
+        return np.array(rows, "<i8").reshape(-1, 2)
 
     def _relocations(self) -> NDArray[np.void]:
         tables = [

@@ -19,6 +19,7 @@ VERBS = (
     "run",
     "diagnose",
     "report",
+    "audit",
     "explain",
     "doctor",
     "headers",

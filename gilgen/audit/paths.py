@@ -1,0 +1,283 @@
+"""Whether one function releases the GIL on all of its ways, or on some.
+
+A function that reaches a release is mixed when it can also do its work on a way that never gets there:
+an overload that holds, a case of a switch. What counts as work is a call of the library's own code, a
+virtual call, or a loop; talking to Python, converting arguments and reporting an error do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from gilgen.audit import reach
+from gilgen.audit.code import Code, Instruction
+from gilgen.audit.tables import VTK_OVERLOADS, Tables
+
+RETAKING = frozenset({"PyEval_RestoreThread", "PyEval_AcquireThread", "PyEval_AcquireLock"})
+
+_NO_WORK = re.compile(
+    r"_?Py|_ZNK?\d+vtkPython|_ZNK?\d+PyVTK|PyVTK"  # CPython and VTK's helpers of it
+    r"|_Zn[wa]|_Zd[la]|_Z[A-Z]*S[sabt]|_ZN[KV]*S[sabt]|_ZSt|_ZT|__cxa_|__gxx_|_Unwind|__stack_chk|__assert|__errno"
+    r"|(mem|str|wcs)[a-z]+$|__(mem|str|v?sn?printf|v?fprintf)|v?sn?printf$|f?puts$|fputc$|fflush$|f?printf$|(m|c|re)alloc$|free$|abort$|__tls_get_addr$"
+)
+"""Imported functions that are no work: CPython's, the language's run-time, strings and memory."""
+
+DEEPEST = 8
+"""How many calls deep a local function is asked whether it works; deeper, it does."""
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one function does.
+
+    Attributes:
+        mixed: some ways that do work never release.
+        site: the address of the first instruction that leads to a release.
+        held: the address of work on a way that never releases; 0 where there is none.
+        readable: all of its instructions could be read.
+    """
+
+    mixed: bool
+    site: int
+    held: int
+    readable: bool
+
+
+@dataclass(slots=True)
+class _Block:
+    """Instructions that run one after the other."""
+
+    start: int
+    instructions: list[Instruction]
+    after: list[int]
+
+
+class Judge:
+    """Judges the functions of one library.
+
+    Args:
+        found: what reaches a release in it.
+        tables: its tables.
+    """
+
+    def __init__(self, found: reach.Reach, tables: Tables) -> None:
+        self.reach = found
+        self.code: Code = found.code
+        self.tables = tables
+        self._judged: dict[int, Judgement] = {}
+        self._working: dict[int, bool] = {}
+
+    def judge(self, index: int) -> Judgement:
+        """Judge a function that surely reaches a release."""
+        if index not in self._judged:
+            start = int(self.code.starts[index])
+            self._judged[index] = Judgement(mixed=False, site=start, held=0, readable=True)  # for a function that calls itself
+            self._judged[index] = self._judge(index)
+        return self._judged[index]
+
+    def _judge(self, index: int) -> Judgement:
+        blocks, readable = self.blocks(index)
+        releasing: dict[int, int] = {}
+        perhaps: dict[int, int] = {}
+        working: dict[int, int] = {}
+        for block in blocks.values():
+            for instruction in block.instructions:
+                releases, works = self._effect(instruction, index)
+                if releases:
+                    (perhaps if works else releasing).setdefault(block.start, instruction.address)
+                if works:
+                    working.setdefault(block.start, instruction.address)
+        if not releasing:  # all that it reaches is mixed itself
+            site = min(perhaps.values(), default=int(self.code.starts[index]))
+            return Judgement(mixed=bool(perhaps), site=site, held=site if perhaps else 0, readable=readable)
+        before = _closure(releasing, _reversed(blocks))
+        behind = _closure(releasing, {start: block.after for start, block in blocks.items()})
+        beside = [start for start in blocks if start not in before and start not in behind]
+        held = next((working[start] for start in beside if start in working), 0) or self._loop(blocks, beside)
+        return Judgement(mixed=bool(held), site=min(releasing.values()), held=held, readable=readable)
+
+    # ------------------------------------------------------------------------------ one instruction
+
+    def _effect(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
+        """(whether it leads to a release, whether it does, or may do, work without one)."""
+        code = self.code
+        if instruction.kind == "address":
+            symbol = code.symbol_at(instruction.target, memory=True) if instruction.memory else ""
+            if symbol in reach.RELEASING:
+                return True, False
+            return self._table(instruction, index) if not instruction.memory else (False, False)
+        if instruction.kind not in {"call", "jump", "branch"}:
+            return False, False
+        if not instruction.target:
+            return False, instruction.kind == "call"
+        symbol = code.symbol_at(instruction.target, memory=instruction.memory)
+        if symbol:
+            return self._imported(symbol)
+        if instruction.memory:
+            return False, True
+        callee = code.function(instruction.target)
+        if callee == index or callee < 0:
+            return False, False
+        if callee in self.reach.sure:
+            return True, self.judge(callee).mixed
+        return False, self.works(callee)
+
+    def _imported(self, symbol: str) -> tuple[bool, bool]:
+        if symbol == VTK_OVERLOADS:
+            return False, False
+        if symbol in self.reach.wanted:
+            return True, False
+        callee = self.code.function(self.code.exported.get(symbol, 0))
+        if callee >= 0:
+            return (True, self.judge(callee).mixed) if callee in self.reach.sure else (False, self.works(callee))
+        return False, not _NO_WORK.match(symbol)
+
+    def _table(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
+        """What a table of overloads does that is handed to VTK's dispatcher."""
+        if VTK_OVERLOADS not in self.code.known or instruction.target not in self.tables.methods:
+            return False, False
+        if not reach.overload_calls(self.code, index):
+            return False, False
+        releases = holds = False
+        for method in self.tables.methods[instruction.target]:
+            callee = self.code.function(method.function)
+            if callee in self.reach.sure:
+                releases = True
+                holds = holds or self.judge(callee).mixed
+            else:
+                holds = True
+        return releases, holds
+
+    def works(self, index: int, depth: int = 0) -> bool:
+        """Whether a function that reaches no release does work."""
+        if index in self._working:
+            return self._working[index]
+        if depth > DEEPEST:
+            return True
+        self._working[index] = False
+        instructions, _ = self.code.instructions(index)
+        start, end = int(self.code.starts[index]), int(self.code.ends[index])
+        found = False
+        for instruction in instructions:
+            if instruction.kind not in {"call", "jump", "branch"} or start <= instruction.target < end:
+                continue
+            symbol = self.code.symbol_at(instruction.target, memory=instruction.memory)
+            callee = -1 if symbol or instruction.memory else self.code.function(instruction.target)
+            if symbol:
+                found = not _NO_WORK.match(symbol)
+            elif callee >= 0:
+                found = self.works(callee, depth + 1)
+            else:
+                found = instruction.kind == "call" or bool(instruction.memory)
+            if found:
+                break
+        if not found:
+            blocks, _ = self.blocks(index)
+            found = bool(self._loop(blocks, list(blocks)))
+        self._working[index] = found
+        return found
+
+    def _loop(self, blocks: dict[int, _Block], among: list[int]) -> int:
+        """The address of a loop that calls nothing and does more than fill memory; 0 where there is none."""
+        quiet = {start for start in among if not any(line.kind == "call" for line in blocks[start].instructions)}
+        for start in quiet:
+            seen: set[int] = set()
+            stack = [after for after in blocks[start].after if after in quiet]
+            while stack:
+                block = stack.pop()
+                if block not in seen:
+                    seen.add(block)
+                    stack += [after for after in blocks[block].after if after in quiet]
+            if start in seen and not self.code.only_fills(blocks[start].start, _end(blocks[start])):
+                return start
+        return 0
+
+    # --------------------------------------------------------------------------------------- blocks
+
+    def blocks(self, index: int) -> tuple[dict[int, _Block], bool]:
+        """A function's blocks, with those of separated parts that come back into its middle."""
+        instructions, readable = self.code.instructions(index)
+        lines = list(instructions)
+        inside = {index}
+        for instruction in instructions:
+            part = self.code.function(instruction.target) if instruction.kind in {"jump", "branch"} and not instruction.memory else -1
+            if part >= 0 and part not in inside and self._comes_back(part, index):
+                inside.add(part)
+                lines += self.code.instructions(part)[0]
+        return _blocks(self.code, lines), readable
+
+    def _comes_back(self, part: int, index: int) -> bool:
+        start, end = int(self.code.starts[index]), int(self.code.ends[index])
+        return any(
+            start < instruction.target < end for instruction in self.code.instructions(part)[0] if instruction.kind in {"jump", "branch"}
+        )
+
+
+def _blocks(code: Code, lines: list[Instruction]) -> dict[int, _Block]:
+    known = {line.address for line in lines}
+    by_register = any(line.kind == "jump" and not line.target for line in lines)
+    listed = {target for line in lines if line.kind == "address" and not line.memory for target in _distances(code, line.target, known)} if by_register else set()
+    leaders = listed | {line.target for line in lines if line.kind in {"jump", "branch"} and line.target in known}
+    blocks: dict[int, _Block] = {}
+    current: _Block | None = None
+    for line in lines:
+        if current is not None and (line.address in leaders or _end(current) != line.address):
+            if _end(current) == line.address:
+                current.after.append(line.address)
+            current = None
+        if current is None:
+            current = blocks[line.address] = _Block(line.address, [], [])
+        current.instructions.append(line)
+        if line.kind in {"jump", "branch", "return", "trap"}:
+            if line.target in known and not line.memory:
+                current.after.append(line.target)
+            if line.kind == "branch" and line.address + line.size in known:
+                current.after.append(line.address + line.size)
+            current = None
+    if by_register:
+        led = {after for block in blocks.values() for after in block.after}
+        targets = sorted(listed or set(blocks) - led - {lines[0].address})
+        for block in blocks.values():
+            if block.instructions[-1].kind == "jump" and not block.instructions[-1].target:
+                block.after += targets
+    return blocks
+
+
+def _end(block: _Block) -> int:
+    return block.instructions[-1].address + block.instructions[-1].size
+
+
+def _distances(code: Code, table: int, known: set[int]) -> set[int]:
+    """The instructions that a table of 32-bit distances from its own address leads to.
+
+    A jump by a register goes to what such a table names, or else to whatever nothing else leads to.
+    """
+    found: set[int] = set()
+    place = table
+    while raw := code.library.peek(place, 4):
+        target = table + int.from_bytes(raw, "little", signed=True)
+        if target not in known:
+            break
+        found.add(target)
+        place += 4
+    return found
+
+
+def _reversed(blocks: dict[int, _Block]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for start, block in blocks.items():
+        for after in block.after:
+            found[after].append(start)
+    return found
+
+
+def _closure(seeds: dict[int, int], edges: dict[int, list[int]]) -> set[int]:
+    found = set(seeds)
+    stack = list(seeds)
+    while stack:
+        for other in edges.get(stack.pop(), ()):
+            if other not in found:
+                found.add(other)
+                stack.append(other)
+    return found
