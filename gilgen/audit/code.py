@@ -78,6 +78,7 @@ class Code:
         functions = np.searchsorted(stubs, self.starts) == np.searchsorted(stubs, self.ends)
         self.starts, self.ends = self.starts[functions], self.ends[functions]
         self._instructions: dict[int, tuple[list[Instruction], bool]] = {}
+        self.dispatched: dict[int, list[tuple[int, int]]] | None = None
 
     def function(self, address: int) -> int:
         """The index of the function that holds `address`; -1 where none does."""
@@ -376,23 +377,73 @@ def _immediate(text: str) -> int:
     return int(text.strip("#]! "), 0)
 
 
-def _address_arm(word: str, operands: str, pages: dict[str, int]) -> tuple[int, bool]:
-    """What an instruction adds to or loads from a page: (address, whether it is loaded from there)."""
-    parts = [part.strip() for part in operands.split(",")]
-    if word == "add" and len(parts) == 3 and parts[1] in pages and parts[2].startswith("#"):  # noqa: PLR2004
-        return pages[parts[1]] + _immediate(parts[2]), False
-    if word == "ldr" and len(parts) > 1 and parts[1].strip("[]") in pages and not parts[-1].endswith("!"):
-        offset = _immediate(parts[2]) if len(parts) > 2 and parts[2].startswith("#") else 0  # noqa: PLR2004
-        return pages[parts[1].strip("[]")] + offset, True
-    return 0, False
+class _Registers:
+    """Which addresses are in AArch64's registers, as far as straight code tells: compilers reach data by offsets from others."""
+
+    CALLER_SAVED = frozenset(f"x{number}" for number in range(19))
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self._at_branch: dict[int, dict[str, int]] = {}
+        self._ended = False
+
+    def step(self, address: int, word: str, operands: str) -> tuple[int, bool]:
+        """Follow one instruction. Returns the address that it computes or loads from, and whether it loads; 0 for neither."""
+        if self._ended and address in self._at_branch:
+            self.known = self._at_branch[address]
+        self._ended = word in {"b", "br", "ret"}
+        target = operands.rpartition(" ")[2]
+        if word.startswith(("b", "cb", "tb")) and not word.startswith("bl") and target.startswith("#"):
+            self._at_branch.setdefault(_immediate(target), dict(self.known))
+        written, _, rest = operands.partition(", ")
+        parts = rest.split(", ")
+        if word == "adrp":
+            self.known[written] = _immediate(rest)
+            return 0, False
+        if word in {"add", "sub"}:
+            value = self._sum(word, parts)
+            self._set(written, value)
+            return (value or 0), False
+        if word == "mov":
+            self._set(written, _immediate(rest) if rest.startswith("#") else self.known.get(rest))
+            return 0, False
+        if word == "ldr" and rest.startswith("[") and not rest.endswith("!"):
+            base = self.known.get(parts[0].strip("[]"))
+            offset = _immediate(parts[1]) if len(parts) > 1 and parts[1].startswith("#") else 0
+            plain = len(parts) == 1 or parts[1].startswith("#")
+            self._set(written, None)
+            return (base + offset, True) if base is not None and plain else (0, False)
+        if word.startswith("bl"):
+            for register in self.CALLER_SAVED & self.known.keys():
+                del self.known[register]
+        elif not word.startswith(("st", "cmp", "b.", "cb", "tb", "ret")) and word not in {"b", "br", "nop"}:
+            self._set(written, None)
+            if word.startswith("ldp"):
+                self._set(parts[0], None)
+        return 0, False
+
+    def _sum(self, word: str, parts: list[str]) -> int | None:
+        first = self.known.get(parts[0])
+        if first is None or len(parts) < 2:  # noqa: PLR2004
+            return None
+        second = _immediate(parts[1]) if parts[1].startswith("#") else self.known.get(parts[1])
+        if second is None or (len(parts) > 2 and parts[2] != "lsl #12"):  # noqa: PLR2004
+            return None
+        second <<= 12 if len(parts) > 2 else 0  # noqa: PLR2004
+        return first + second if word == "add" else first - second
+
+    def _set(self, register: str, value: int | None) -> None:
+        self.known.pop(register, None)
+        if value is not None and register.startswith("x"):
+            self.known[register] = value
 
 
 def _read_arm(lines: object) -> list[Instruction]:
     found = []
-    pages: dict[str, int] = {}
+    registers = _Registers()
     for address, size, word, operands in lines:  # type: ignore[attr-defined]
         kind: Kind = "other"
-        target, memory = 0, False
+        target, memory = registers.step(address, word, operands)
         if word in {"bl", "blr", "blraa", "blrab"}:
             kind = "call"
         elif word in {"b", "br", "braa", "brab"}:
@@ -403,13 +454,8 @@ def _read_arm(lines: object) -> list[Instruction]:
             kind = "return"
         elif word in {"udf", "brk"}:
             kind = "trap"
-        elif word == "adrp":
-            register, _, page = operands.partition(", ")
-            pages[register] = _immediate(page)
-        else:
-            target, memory = _address_arm(word, operands, pages)
-            kind = "address" if target else "other"
-            pages.pop(operands.partition(",")[0], None)
+        elif target:
+            kind = "address"
         last = operands.rpartition(" ")[2]
         if kind in {"call", "jump", "branch"} and last.startswith("#"):
             target = _immediate(last)
@@ -418,20 +464,7 @@ def _read_arm(lines: object) -> list[Instruction]:
 
 
 def _arguments_arm(lines: object) -> dict[int, int]:
-    pages: dict[str, int] = {}
-    registers: dict[str, int] = {}
-    for _, _, word, operands in lines:  # type: ignore[attr-defined]
-        written, _, rest = operands.partition(", ")
-        if word == "adrp":
-            pages[written] = _immediate(rest)
-            registers.pop(written, None)
-            continue
-        target, memory = _address_arm(word, operands, pages)
-        if target and not memory:
-            registers[written] = target
-        elif word == "mov" and rest in registers:
-            registers[written] = registers[rest]
-        elif word[0] not in "b" and word not in {"cbz", "cbnz", "tbz", "tbnz", "stp", "str", "cmp"}:
-            registers.pop(written, None)
-            pages.pop(written, None)
-    return {number: registers[name] for number in range(4) if (name := f"x{number}") in registers}
+    registers = _Registers()
+    for address, _, word, operands in lines:  # type: ignore[attr-defined]
+        registers.step(address, word, operands)
+    return {number: registers.known[name] for number in range(4) if (name := f"x{number}") in registers.known}

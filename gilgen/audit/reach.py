@@ -132,11 +132,20 @@ def _dispatchers(code: Code, tables: Tables, function: int) -> list[tuple[int, i
     found = []
     for holder in tables.holders(function) if VTK_OVERLOADS in code.known else ():
         start, _ = tables.method_table(holder)
-        for source, target, index in code.references(start, start + 1) if start else ():
-            instruction = code.refers(index, source, target)
-            if instruction is not None and overload_calls(code, index):
-                found.append((instruction.address, index))
+        found += dispatched(code, tables).get(start, [])
     return found
+
+
+def dispatched(code: Code, tables: Tables) -> dict[int, list[tuple[int, int]]]:
+    """The tables that functions hand to VTK's dispatcher: table -> (site, index of the function)."""
+    if code.dispatched is None:
+        code.dispatched = {}
+        functions = {index for symbol in [number for number, name in enumerate(code.names) if name == VTK_OVERLOADS] for way in code.ways_to.get(symbol, ()) for _, index in _callers(code, way)}
+        for index in sorted(functions):
+            for instruction in code.instructions(index)[0]:
+                if instruction.kind == "address" and not instruction.memory and instruction.target in tables.methods:
+                    code.dispatched.setdefault(instruction.target, []).append((instruction.address, index))
+    return code.dispatched
 
 
 def overload_calls(code: Code, index: int) -> list[int]:

@@ -412,11 +412,16 @@ class Tables:
                 owner = named.rpartition(".")[2] or self._text(arguments.get(naming, 0) if naming else 0)
                 if table in self.methods or owner:
                     found[call] = (table, owner, 0 if naming else arguments.get(2, 0))
-        by_function = {code.function(call): call for call in found}
-        for call, index in _calls(code, VTK_PROPERTIES):
-            if index in by_function:
-                table, owner, _ = found[by_function[index]]
-                found[by_function[index]] = (table, owner, code.arguments(index, call).get(1, 0))
+        # A class's properties are added after it; a base's code may stand in line between the two.
+        open_: dict[int, list[int]] = {}
+        events = [(call, code.function(call), False) for call in found] + [(call, index, True) for call, index in _calls(code, VTK_PROPERTIES)]
+        for call, index, adds_properties in sorted(events):
+            if not adds_properties:
+                open_.setdefault(index, []).append(call)
+            elif open_.get(index):
+                added = open_[index].pop()
+                table, owner, _ = found[added]
+                found[added] = (table, owner, code.arguments(index, call).get(1, 0))
         return found
 
     @functools.cached_property
