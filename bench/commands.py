@@ -37,6 +37,7 @@ def measure(*, quick: bool) -> rows.Section:
     with tempfile.TemporaryDirectory(prefix="gilgen-bench-") as name:
         scratch = Path(name)
         found = [*_stages(scratch / "stages"), *([] if quick else [_fix(scratch)])]
+    found += _audits()
     found.append(_activation(repetitions=2 if quick else 5))
     return rows.Section(
         "Commands",
@@ -52,7 +53,7 @@ def measure(*, quick: bool) -> rows.Section:
                 "scan at hand; no plan, no list of what the wheels expose, no sources, no objects, no wheel; `generate` makes the plan. "
                 "Fix: headers at hand, nothing else; installed into an empty folder. Files that the operating system has cached stay so."
             ),
-            "Warm: the same command again; median of three.",
+            "Warm: the same command again; median of three. Audits are never cached; median of three.",
             "Activation: every extension module of both toolkits imported, then the one call; median over fresh processes.",
         ),
     )
@@ -75,6 +76,17 @@ def _stages(cache: Path) -> list[rows.Row]:
         rows.at_most("`gilgen generate vtk itk`, warm", _warm(cache, "generate"), 1.0, "{:.2f} s"),
         rows.at_most("`gilgen build vtk itk`, warm", _warm(cache, "build"), 1.0, "{:.2f} s"),
     ]
+
+
+def _audits() -> list[rows.Row]:
+    found = []
+    for toolkit, limit in (("vtk", 3.0), ("itk", 6.0)):
+        runs = [gilgen(Path(tempfile.gettempdir()), "audit", toolkit) for _ in range(3)]
+        middle = statistics.median(run.seconds for run in runs)
+        found.append(rows.at_most(f"`gilgen audit {toolkit}`", middle, limit, "{:.1f} s"))
+        found.append(rows.at_most("the same, peak of a process", max(run.memory for run in runs), 1024.0, "{:.0f} MB"))
+        found.append(rows.shown("  of which", _times(sorted(runs, key=lambda run: run.seconds)[1])))
+    return found
 
 
 def _fix(scratch: Path) -> rows.Row:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import Version
 
 from gilgen import config, demangle, headers, rules, scan, store, toolkits
+from gilgen.audit.records import State
 from gilgen.config import Config
 from gilgen.model import Api, Class, Coverage, Decision, Library, Method, Plan
 from gilgen.toolkits.base import ExposedClass, Installation, Toolkit
@@ -25,13 +26,12 @@ Notify = Callable[[str], None]
 
 FILE = "plan.json"
 
-THREAD_SAFE_WRAPPERS = {"vtk": Version("9.4")}
-"""From this version on the toolkit's wrappers take the GIL wherever C++ comes back to Python objects."""
-
 REAL = frozenset({"float", "double"})
 
 
-def plan(installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config) -> Plan:
+def plan(
+    installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config, wrappers: Mapping[str, State] | None = None
+) -> Plan:
     """Decide every method of a toolkit that a rule or the user names.
 
     Args:
@@ -39,12 +39,14 @@ def plan(installation: Installation, api: Api, exposed: tuple[ExposedClass, ...]
         api: what its headers declare.
         exposed: what its package exposes to Python.
         settings: the user's own word.
+        wrappers: what the audit found of wrappers that may release, by Python name; all others hold. None:
+            nothing was audited, and the wrappers are taken for those of a build with full thread safety.
 
     Raises:
         ConfigError: the rules are damaged.
         ArtefactError: one of the toolkit's libraries cannot be read.
     """
-    planner = _Planner(installation, api, exposed, settings)
+    planner = _Planner(installation, api, exposed, settings, wrappers)
     return planner.plan()
 
 
@@ -71,9 +73,20 @@ def ensure(name: str, headers_dir: Path | None, notify: Notify) -> store.Made:
     def make(folder: Path) -> None:
         api = scan.scan(toolkit, installation, found, notify)
         notify(f"Reading what {name} {installation.version} exposes and defines")
-        store.write(folder / FILE, plan(installation, api, exposed(toolkit, installation), settings))
+        seen = exposed(toolkit, installation)
+        store.write(folder / FILE, plan(installation, api, seen, settings, _audited(toolkit, installation)))
 
     return store.ensure("plan", name, installation.version, key, make, notify)
+
+
+def _audited(toolkit: Toolkit, installation: Installation) -> dict[str, State]:
+    """What the wrappers do that bear the name of a method of some rule's; the others need no reading."""
+    from gilgen.audit import auditing, package  # noqa: PLC0415 - a plan from the cache needs none of it
+
+    patterns = tuple({pattern for family in rules.load(toolkit.name).families for pattern in family.methods})
+    libraries = {path: installation.root / path for path in installation.libraries}
+    found = package.Package(toolkit.name, installation.version, libraries)
+    return auditing.releasing(found, lambda name: name == toolkit.releasing_witness or rules.matches(name.rpartition(".")[2], patterns))
 
 
 def read(made: store.Made) -> Plan:
@@ -99,7 +112,9 @@ def exposed(toolkit: Toolkit, installation: Installation) -> tuple[ExposedClass,
 
 
 class _Planner:
-    def __init__(self, installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config) -> None:
+    def __init__(
+        self, installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config, wrappers: Mapping[str, State] | None = None
+    ) -> None:
         self.installation = installation
         self.toolkit = toolkits.get(installation.toolkit)
         self.api = api
@@ -115,15 +130,16 @@ class _Planner:
         self._ancestry: dict[str, frozenset[str]] = {}
         self.libraries: list[Library] = []
         self.definitions: dict[str, list[str]] = defaultdict(list)
-        minimum = THREAD_SAFE_WRAPPERS.get(installation.toolkit)
-        self.wrappers_thread_safe = minimum is None or Version(installation.version) >= minimum
+        self.wrappers = wrappers or {}
+        witness = self.toolkit.releasing_witness
+        self.wrappers_thread_safe = wrappers is None or not witness or wrappers.get(witness) in {"releases", "mixed"}
 
     def plan(self) -> Plan:
         candidates = list(self._candidates())
         self._read_libraries({method.symbol for _, method, _ in candidates if method.symbol})
         decisions = [self._decide(cls, method, family) for cls, method, family in candidates]
         decisions += self._decide_templates()
-        decisions = self._unique(decisions)
+        decisions = [self._beside_wrapper(decision) for decision in self._unique(decisions)]
         coverage, decisions = self._coverage(decisions)
         decisions.sort(key=lambda decision: (decision.python, decision.declaration, decision.symbol))
         return Plan(
@@ -351,6 +367,14 @@ class _Planner:
             or self._unsafe(draft, cls, method, family)
             or self._hot(draft, family)
         )
+
+    def _beside_wrapper(self, decision: Decision) -> Decision:
+        """What the audit adds to a release: where the wrapper releases already, only the guard is new."""
+        state = self.wrappers.get(decision.python)
+        if decision.action != "release" or state not in {"releases", "mixed"}:
+            return decision
+        also = "The wrapper releases by itself" if state == "releases" else "The wrapper releases by itself for some overloads"
+        return replace(decision, why=f"{decision.why} {also}; there the shim only adds the guard.")
 
     def _unserved(self, draft: Decision, method: Method) -> tuple[str, str] | None:
         if method.pure and draft.symbol not in self.definitions:

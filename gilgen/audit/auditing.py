@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from gilgen.audit import elf, overloads, package, paths, reach
+from gilgen.audit import compare, elf, overloads, package, paths, reach
 from gilgen.audit.code import Code
 from gilgen.audit.records import Audit, Evidence, Module, State, Wrapper
 from gilgen.audit.tables import Entry, Tables
@@ -37,6 +37,9 @@ RUN_TIME_TABLES = {"pybind11", "nanobind"}
 
 OBSERVING = "AddObserver"
 """The method by which VTK's and ITK's classes take callbacks: what has it may call Python."""
+
+SWIG_OBSERVED = ("itkObject",)
+"""The classes in SWIG's modules that have it first; their heirs live in other modules, too."""
 
 MOST_WORKERS = 8
 WORTH_WORKERS = 64 << 20
@@ -59,6 +62,26 @@ def audit(target: package.Package, say: Say = lambda _: None) -> Audit:
     """
     with _collector_at_rest():
         return _audit(target, say)
+
+
+def releasing(target: package.Package, wanted: Callable[[str], bool]) -> dict[str, State]:
+    """The wrappers of a package that may release, as far as they are `wanted`: Python name -> what all its overloads do.
+
+    Args:
+        target: its libraries.
+        wanted: asked with each wrapper's name, "Class.Method"; libraries without a wanted one are not read further.
+
+    Raises:
+        ArtefactError: a library is not one that can be read.
+    """
+    with _collector_at_rest():
+        work = _Package(target, wanted)
+        found: dict[str, set[State]] = {}
+        for name in list(work.reaches):
+            for wrapper in work.part(name).wrappers:
+                if wrapper.kind in {"method", "function"} and wanted(wrapper.name):
+                    found.setdefault(wrapper.name, set()).add(wrapper.verdict)
+    return {name: verdict for name, verdicts in found.items() if (verdict := compare.together(verdicts)) != "holds"}
 
 
 @contextlib.contextmanager
@@ -154,7 +177,8 @@ def _observed(parts: list[_Part]) -> set[str]:
 class _Package:
     """The libraries of a package while they are audited."""
 
-    def __init__(self, target: package.Package) -> None:
+    def __init__(self, target: package.Package, wanted: Callable[[str], bool] | None = None) -> None:
+        self._wanted = wanted
         self.libraries = {name: elf.Library(path) for name, path in target.libraries.items()}
         machines = {library.machine for library in self.libraries.values()}
         self.machine = MACHINES[next(iter(machines))] if len(machines) == 1 else "several"
@@ -183,7 +207,7 @@ class _Package:
         while new:
             offered: set[str] = set()
             for name, library in self.libraries.items():
-                if not library.mentions(new) or name in self.unreadable:
+                if not library.mentions(new) or name in self.unreadable or not self._is_wanted(name):
                     continue
                 try:
                     found = reach.within(self.code(name), self.tables(name), frozenset(wanted))
@@ -195,6 +219,14 @@ class _Package:
             new = offered - wanted
             wanted |= new
 
+    def _is_wanted(self, name: str) -> bool:
+        """Whether a library has a wrapper that was asked for; libraries without any wrappers always count."""
+        if self._wanted is None or not self._is_module(name):
+            return True
+        tables = self.tables(name)
+        family = self._family(name, tables)
+        return any(self._wanted(f"{owner}.{method}") for owner, method, _ in (overloads.described(entry, family, tables) for entry in tables.entries()))
+
     def part(self, name: str) -> _Part:
         """What one library adds; afterwards the library is forgotten: the largest hold a million pointers."""
         part = _Part(name)
@@ -204,8 +236,8 @@ class _Package:
             tables = self.tables(name)
             part.methods = sum(len(methods) for start, methods in tables.methods.items() if start in tables.owners or not tables.uses_vtk)
             part.bases = tables.vtk_bases
-            part.observing = {tables.owners.get(start, "") for start, methods in tables.methods.items() if any(method.name == OBSERVING for method in methods)}
-            part.observing |= tables.swig_heirs(OBSERVING)
+            part.observing = {owner for start, methods in tables.methods.items() if any(method.name == OBSERVING for method in methods) for owner in tables.owners.get(start, ())}
+            part.observing |= {heir for root in SWIG_OBSERVED for heir in tables.swig_heirs(root)}
         self._tables.pop(name, None)
         self._codes.pop(name, None)
         self.reaches.pop(name, None)

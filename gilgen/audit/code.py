@@ -9,13 +9,16 @@ volume 2; Arm ARM, C4.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import operator
 import struct
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-import capstone
+import capstone  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +27,8 @@ from gilgen.errors import ArtefactError
 
 Addresses = NDArray[np.int64]
 Kind = Literal["call", "jump", "branch", "address", "return", "trap", "other"]
+Line = tuple[int, int, str, str]
+"""An instruction as capstone gives it: address, size, word, operands."""
 
 NEAR = 8
 """How many instructions after an ADRP its other half may stand."""
@@ -31,6 +36,9 @@ NEAR = 8
 DATA_RELATIVE_4, UNSIGNED_4, RELATIVE_4 = 0x3B, 0x03, 0x1B
 """Pointer encodings (DW_EH_PE) that every GNU and LLVM linker writes."""
 
+
+LONGEST = 16
+"""Bytes of an instruction at most, rounded up."""
 
 _STORING = ("mov", "st")
 _COUNTING = ("add", "sub", "inc", "dec", "cmp", "lea", "j", "b.", "cb", "nop", "test")
@@ -135,18 +143,25 @@ class Code:
             index = self.function(source)
             if index >= 0 and not start <= source < end:
                 found.append((source, target, index))
+        self.library.spend(int(last - first) + 1)
         return found
 
     def refers(self, index: int, source: int, target: int) -> Instruction | None:
         """The instruction of a function that really refers to `target` about `source`; None where none does."""
-        instructions, _ = self.instructions(index)
-        for instruction in instructions:
+        instructions, _ = self._decoded(index)
+        first = bisect.bisect_left(instructions, source - LONGEST, key=operator.attrgetter("address"))
+        for instruction in instructions[first : first + LONGEST + 1]:
             if instruction.target == target and instruction.address <= source < instruction.address + max(instruction.size, 4):
                 return instruction
         return None
 
     def instructions(self, index: int) -> tuple[list[Instruction], bool]:
-        """A function's instructions, in order, and whether all of its bytes could be read."""
+        """A function's instructions, in order, and whether all of its bytes could be read. Made to be looked at one by one."""
+        found = self._decoded(index)
+        self.library.spend(len(found[0]))
+        return found
+
+    def _decoded(self, index: int) -> tuple[list[Instruction], bool]:
         found = self._instructions.get(index)
         if found is None:
             start, end = int(self.starts[index]), int(self.ends[index])
@@ -155,16 +170,24 @@ class Code:
 
     def decode(self, start: int, end: int) -> tuple[list[Instruction], bool]:
         """The instructions of [start, end), and whether all bytes could be read."""
-        raw = self.library.read(start, end - start)
-        lines = self._disassembler.disasm_lite(raw, start)
+        lines = self._lines(start, end)
         found = _read_arm(lines) if self.arm else _read_x86(lines)
         last = found[-1].address + found[-1].size if found else start
         return found, last == end
 
+    def _lines(self, start: int, end: int) -> Iterable[Line]:
+        """Capstone's words for the instructions of [start, end), as far as it can read them."""
+        if end <= start:
+            return ()
+        raw = self.library.read(start, end - start)
+        self.library.spend(len(raw))
+        lines: Iterable[Line] = self._disassembler.disasm_lite(raw, start)
+        return lines
+
     def only_fills(self, start: int, end: int) -> bool:
         """Whether the instructions of [start, end) do no more than store a value and count, as a loop that clears memory does."""
         stores = False
-        for _, _, word, operands in self._disassembler.disasm_lite(self.library.read(start, end - start), start):
+        for _, _, word, operands in self._lines(start, end):
             first, _, rest = operands.partition(", ")
             if word.startswith(_STORING):
                 stored = rest if self.arm else first
@@ -185,9 +208,7 @@ class Code:
 
         Found by looking at what loads them last, in the order of addresses, so it serves straight code.
         """
-        start = int(self.starts[index])
-        raw = self.library.read(start, call - start)
-        lines = self._disassembler.disasm_lite(raw, start)
+        lines = self._lines(int(self.starts[index]), call)
         return _arguments_arm(lines) if self.arm else _arguments_x86(lines)
 
 
@@ -216,7 +237,9 @@ def _functions(library: elf.Library) -> tuple[Addresses, Addresses]:
             raise ArtefactError(f"{library.path} has an unwind table of an unknown form.", "It cannot be audited.")
         ends = begins + (_signed(raw, places + 12) & 0xFFFFFFFF)
     order = np.argsort(begins, kind="stable")
-    return begins[order], ends[order]
+    begins, ends = begins[order], ends[order]
+    ends[:-1] = np.minimum(ends[:-1], begins[1:])  # a function that reached into the next one would be read with it, again and again
+    return begins, ends
 
 
 def _signed(raw: NDArray[np.uint8], places: Addresses) -> Addresses:
@@ -272,9 +295,9 @@ def _references_x86(code: Code) -> tuple[Addresses, Addresses]:
     return np.concatenate(sources), np.concatenate(targets)
 
 
-def _read_x86(lines: object) -> list[Instruction]:
+def _read_x86(lines: Iterable[Line]) -> list[Instruction]:
     found = []
-    for address, size, words, operands in lines:  # type: ignore[attr-defined]
+    for address, size, words, operands in lines:
         word = words.rpartition(" ")[2]
         kind: Kind = "other"
         target, memory = 0, False
@@ -306,9 +329,9 @@ def _displacement(operands: str) -> int:
 _ARGUMENTS_X86 = {"rdi": 0, "rsi": 1, "rdx": 2, "rcx": 3, "edi": 0, "esi": 1, "edx": 2, "ecx": 3}
 
 
-def _arguments_x86(lines: object) -> dict[int, int]:
+def _arguments_x86(lines: Iterable[Line]) -> dict[int, int]:
     registers: dict[str, int] = {}
-    for address, size, word, operands in lines:  # type: ignore[attr-defined]
+    for address, size, word, operands in lines:
         written, _, rest = operands.partition(", ")
         if word == "lea" and rest.startswith("[rip"):
             registers[written] = address + size + _displacement(rest)
@@ -374,7 +397,11 @@ def _references_arm(code: Code) -> tuple[Addresses, Addresses]:
 
 
 def _immediate(text: str) -> int:
-    return int(text.strip("#]! "), 0)
+    number, _, shift = text.strip("#]! ").partition(", lsl #")
+    return int(number, 0) << int(shift or "0", 0)
+
+
+_WORD = (1 << 64) - 1
 
 
 class _Registers:
@@ -430,7 +457,7 @@ class _Registers:
         if second is None or (len(parts) > 2 and parts[2] != "lsl #12"):  # noqa: PLR2004
             return None
         second <<= 12 if len(parts) > 2 else 0  # noqa: PLR2004
-        return first + second if word == "add" else first - second
+        return (first + second if word == "add" else first - second) & _WORD
 
     def _set(self, register: str, value: int | None) -> None:
         self.known.pop(register, None)
@@ -438,10 +465,10 @@ class _Registers:
             self.known[register] = value
 
 
-def _read_arm(lines: object) -> list[Instruction]:
+def _read_arm(lines: Iterable[Line]) -> list[Instruction]:
     found = []
     registers = _Registers()
-    for address, size, word, operands in lines:  # type: ignore[attr-defined]
+    for address, size, word, operands in lines:
         kind: Kind = "other"
         target, memory = registers.step(address, word, operands)
         if word in {"bl", "blr", "blraa", "blrab"}:
@@ -463,8 +490,8 @@ def _read_arm(lines: object) -> list[Instruction]:
     return found
 
 
-def _arguments_arm(lines: object) -> dict[int, int]:
+def _arguments_arm(lines: Iterable[Line]) -> dict[int, int]:
     registers = _Registers()
-    for address, _, word, operands in lines:  # type: ignore[attr-defined]
+    for address, _, word, operands in lines:
         registers.step(address, word, operands)
     return {number: registers.known[name] for number in range(4) if (name := f"x{number}") in registers.known}

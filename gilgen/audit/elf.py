@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import mmap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -41,6 +42,20 @@ RELOCATIONS = {
 }
 """Types of the relocations that a call can go through, by machine (as pyelftools names it)."""
 
+HEADER = 64
+"""Bytes of a 64-bit ELF header."""
+
+MOST_HEADERS = 128
+"""Program headers that a library may have; linkers write about a dozen."""
+
+HIGHEST = 1 << 52
+"""Where addresses end on x86-64 and aarch64."""
+
+EFFORT, EFFORT_AT_LEAST = 64, 4 << 20
+"""Units of work that a library is worth: so many for each of its bytes, but so many at least. VTK's, ITK's and NumPy's need 2.3."""
+
+
+REINSTALL = "Reinstall the package that it belongs to."
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -54,8 +69,8 @@ def _explained(read: Callable[Concatenate[Library, Arguments], Result]) -> Calla
         try:
             return read(self, *arguments, **named)
         except (ELFError, OSError, ValueError, LookupError, OverflowError, MemoryError) as error:
-            words = f"{type(error).__name__}: {error}"
-            raise ArtefactError(f"{self.path} is not a shared library that can be read ({words}).", "Reinstall the package that it belongs to.") from error
+            words = str(error) if isinstance(error, (ELFError, OSError, ValueError)) and str(error) else f"{type(error).__name__}: {error}"
+            raise ArtefactError(f"{self.path} is not a shared library that can be read ({words}).", REINSTALL) from error
 
     return reading
 
@@ -73,19 +88,19 @@ class Library:
 
     @_explained
     def _open(self) -> None:
+        self._effort = 0
         with self.path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            elf = ELFFile(file)
-            self.machine: str = elf.get_machine_arch()
-            header = elf.header
-            headers = np.frombuffer(self._map, PROGRAM_HEADER, header.e_phnum, header.e_phoff).tolist()
         self.size = len(self._map)
+        table, count = self._header()
+        headers = np.frombuffer(self._map, PROGRAM_HEADER, count, table).tolist()
         self._segments = [(address, size, offset) for kind, _, offset, address, _, size, _, _ in headers if kind == PT_LOAD]
+        self._check_segments([(address, memory) for kind, _, _, address, _, _, memory, _ in headers if kind == PT_LOAD])
         self.code = [(address, size) for kind, flags, _, address, _, size, _, _ in headers if kind == PT_LOAD and flags & PF_X]
         self.unwind = next((address for kind, _, _, address, *_ in headers if kind == PT_GNU_EH_FRAME), 0)
         dynamic = next(((offset, size) for kind, _, offset, _, _, size, _, _ in headers if kind == PT_DYNAMIC), None)
-        if self.machine not in RELOCATIONS or header.e_ident.EI_CLASS != "ELFCLASS64" or dynamic is None:
-            raise ArtefactError(f"{self.path} is not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
+        if dynamic is None:
+            raise ArtefactError(f"{self.path} is not a shared library: it has no dynamic section.", "An object file or a static program has no wrappers to audit.")
         self.build_id = next((found for kind, _, offset, _, _, size, _, _ in headers if kind == PT_NOTE and (found := self._build_id(offset, size))), "")
         self._tags: dict[int, list[int]] = {}
         raw = np.frombuffer(self._map, "<u8", dynamic[1] // 16 * 2, dynamic[0])
@@ -93,8 +108,52 @@ class Library:
             if tag == 0:
                 break
             self._tags.setdefault(tag, []).append(value)
-        start = self._offset(self._tags[DT_STRTAB][0])
-        self._strings = self._map[start : start + self._tags[DT_STRSZ][0]]
+        if not {DT_STRTAB, DT_STRSZ, DT_SYMTAB} <= self._tags.keys():
+            raise ValueError("its dynamic section names no symbol table")
+        start, size = self._offset(self._tags[DT_STRTAB][0]), self._tags[DT_STRSZ][0]
+        if start + size > self.size:
+            raise ValueError("its string table ends behind the end of the file")
+        self._strings = self._map[start : start + size]
+
+    def _header(self) -> tuple[int, int]:
+        """Where the program headers stand, and how many. Refuses what gilgen cannot serve.
+
+        Section headers are kept from pyelftools: no program needs them, so they may be anything.
+        """
+        elf = ELFFile(io.BytesIO(self._map[:40] + bytes(8) + self._map[48:60] + bytes(4)))
+        self.machine: str = elf.get_machine_arch()
+        header = elf.header
+        if header.e_ident.EI_CLASS != "ELFCLASS64" or header.e_ident.EI_DATA != "ELFDATA2LSB" or self.machine not in RELOCATIONS:
+            kind = f"{elf.elfclass}-bit {'little' if elf.little_endian else 'big'}-endian {self.machine}"
+            raise ArtefactError(f"{self.path} is a file for {kind}, not a shared library for x86-64 or aarch64.", "gilgen serves these two only.")
+        if header.e_phnum > MOST_HEADERS or header.e_phentsize != PROGRAM_HEADER.itemsize:
+            raise ValueError(f"{header.e_phnum} program headers of {header.e_phentsize} bytes")
+        return int(header.e_phoff), int(header.e_phnum)
+
+    def _check_segments(self, mapped: list[tuple[int, int]]) -> None:
+        """What the kernel needs to map a file, and a bound: no byte of the file is read as code or data twice at several addresses."""
+        if any(offset + size > self.size for _, size, offset in self._segments):
+            raise ValueError("it is cut short: it ends before its segments do")
+        behind = 0
+        for address, memory in mapped:
+            if address < behind or address + memory > HIGHEST:
+                raise ValueError("its segments overlap or are out of order")
+            behind = address + memory
+        if any(size > memory for (_, size, _), (_, memory) in zip(self._segments, mapped, strict=True)):
+            raise ValueError("a segment is larger in the file than in memory")
+        if sum(size for _, size, _ in self._segments) > 2 * self.size:
+            raise ValueError("its segments overlap in the file")
+        self._end = behind
+
+    def spend(self, effort: int) -> None:
+        """Account for work that a library's content asks for: one unit for a step, an instruction or a byte that is looked at.
+
+        Raises:
+            ArtefactError: it asks for more than a library of its size is worth, as only a hostile one does.
+        """
+        self._effort += effort
+        if self._effort > EFFORT * self.size + EFFORT_AT_LEAST:
+            raise ArtefactError(f"{self.path} refers to itself in so many ways that reading it has no end.", "It is damaged or hostile. " + REINSTALL)
 
     def __enter__(self) -> Self:
         return self
@@ -164,7 +223,14 @@ class Library:
     def names(self) -> list[str]:
         """The names in the dynamic symbol table, by symbol index."""
         strings = self._strings
-        return [strings[name : strings.find(b"\0", name)].decode(errors="replace") for name in self.symbols["name"].tolist()]
+        names = []
+        for start in self.symbols["name"].tolist():
+            end = strings.find(b"\0", start)
+            if end < 0:
+                raise ValueError("a symbol has no name")
+            self.spend(end - start)
+            names.append(strings[start:end].decode(errors="replace"))
+        return names
 
     @functools.cached_property
     def symbols(self) -> NDArray[np.void]:
@@ -181,6 +247,7 @@ class Library:
         relocations = self._relocations()
         kinds = [kind for kind, name in RELOCATIONS[self.machine].items() if name in {GOT, PLT}]
         chosen = relocations[np.isin(relocations["info"] & 0xFFFFFFFF, kinds)]
+        self._check(chosen)
         return dict(zip(chosen["offset"].tolist(), (chosen["info"] >> 32).tolist(), strict=True))
 
     @_explained
@@ -195,9 +262,9 @@ class Library:
         relative = relocations[kind == kinds[RELATIVE]]
         named = relocations[kind == kinds[ADDRESS]]
         symbols = self.symbols
+        self._check(relative)
+        self._check(named)
         index = (named["info"] >> 32).astype(np.int64)
-        if len(index) and int(index.max()) >= len(symbols):
-            raise ValueError("a relocation names a symbol that is not there")
         values = symbols["value"][index].astype(np.int64)
         local = values != 0
         packed = self._packed()
@@ -205,6 +272,13 @@ class Library:
         targets = np.concatenate([relative["addend"], values[local] + named["addend"][local], packed[:, 1]])
         order = np.argsort(places, kind="stable")
         return places[order], targets[order]
+
+    def _check(self, relocations: NDArray[np.void]) -> None:
+        """They change what is mapped, and name symbols that are there."""
+        if len(relocations) and int(relocations["offset"].max()) + 8 > self._end:
+            raise ValueError("a relocation changes what is not mapped")
+        if len(relocations) and int((relocations["info"] >> 32).max()) >= len(self.symbols):
+            raise ValueError("a relocation names a symbol that is not there")
 
     def peek(self, address: int, size: int) -> bytes:
         """So many bytes as they are mapped at `address`; none where they are not all in the file."""
@@ -260,7 +334,7 @@ class Library:
         for start, size, offset in self._segments:
             if start <= address < start + size:
                 return int(address - start + offset)
-        raise ArtefactError(f"{self.path} is damaged: nothing is mapped at {address:#x}.", "Reinstall the package that it belongs to.")
+        raise ArtefactError(f"{self.path} is damaged: nothing is mapped at {address:#x}.", REINSTALL)
 
     def _symbols(self) -> NDArray[np.void]:
         return np.frombuffer(self._map, SYMBOL, self._symbol_count(), self._offset(self._tags[DT_SYMTAB][0])).copy()
@@ -279,6 +353,7 @@ class Library:
             return max(int(first), named + 1)
         chain = start + 16 + 8 * bloom_size + 4 * bucket_count
         while not np.frombuffer(self._map, "<u4", 1, chain + 4 * (last - first))[0] & 1:
+            self.spend(8)
             last += 1
         return last + 1
 
@@ -294,6 +369,8 @@ class Library:
         rows, following = [], 0
         for entry in entries.tolist():
             if not entry & 1:  # an address; an odd entry is a bitmap of the 63 words after the last one
+                if entry < following:
+                    raise ValueError("its compact relocations are out of order")
                 slots, following = [entry], entry + 8
             else:
                 slots, following = [following + 8 * bit for bit in range(63) if entry >> bit & 2], following + 8 * 63

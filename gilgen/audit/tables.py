@@ -228,16 +228,14 @@ class Tables:
 
     def entries(self) -> Iterator[Entry]:
         """Everything that the tables offer, in the order of the file."""
-        owners = self.owners
         for start, methods in self.methods.items():
-            owner = owners.get(start)
-            if owner is None:
-                if self.uses_vtk:
-                    continue  # a table of one method's overloads, or of constructors
-                owner = "?"
-            kind: Kind = "method" if owner not in {"", "?"} else "function"
-            for method in methods:
-                yield Entry(owner, method.name, kind, method.function, self._text(method.doc))
+            owners = self.owners.get(start, ())
+            if not owners and self.uses_vtk:
+                continue  # a table of one method's overloads, or of constructors
+            for owner in owners or ("?",):
+                kind: Kind = "method" if owner not in {"", "?"} else "function"
+                for method in methods:
+                    yield Entry(owner, method.name, kind, method.function, self._text(method.doc))
         for start, owner in self.property_tables.items():
             yield from self._properties(start, owner)
         for head, name in self.types.items():
@@ -246,25 +244,22 @@ class Tables:
             yield from self._heap_slots(start, name.rpartition(".")[2])
 
     @functools.cached_property
-    def owners(self) -> dict[int, str]:
-        """Arrays of PyMethodDef: address -> the class, "" for a module's."""
-        found = {start: owner for start in self.methods for owner in [self._owner(start)] if owner is not None}
-        for _, (table, owner, _) in self._vtk_classes.items():
-            found[table] = owner
-        return found
+    def owners(self) -> dict[int, tuple[str, ...]]:
+        """Arrays of PyMethodDef: address -> the classes that have it, "" for a module; several may share one."""
+        found = {start: dict.fromkeys(self._owners(start)) for start in self.methods}
+        for table, owner, _ in self._vtk_classes.values():
+            found.setdefault(table, {})[owner] = None
+        return {start: tuple(owners) for start, owners in found.items() if owners}
 
-    def _owner(self, start: int) -> str | None:
+    def _owners(self, start: int) -> Iterator[str]:
         for holder in self.holders(start):
             head = holder - self.head - slots.TYPE_METHODS
             if head in self.types:
-                return self.types[head].rpartition(".")[2]
-            if self._number(holder - 8) == slots.TP_METHODS:
-                owner = self._heap_owner(holder - 8)
-                if owner is not None:
-                    return owner
-            if self._module_at(holder):
-                return ""
-        return None
+                yield self.types[head].rpartition(".")[2]
+            elif self._number(holder - 8) == slots.TP_METHODS and (owner := self._heap_owner(holder - 8)) is not None:
+                yield owner
+            elif self._module_at(holder):
+                yield ""
 
     def _module_at(self, holder: int) -> str:
         """The name of the module whose definition holds its methods there; empty where it is none."""
@@ -366,18 +361,18 @@ class Tables:
         end = "_swigregister"
         return frozenset(method.name.removesuffix(end) for methods in self.methods.values() for method in methods if method.name.endswith(end))
 
-    def swig_heirs(self, method: str) -> set[str]:
-        """The classes that have, or inherit, a method, as SWIG's table of casts between types says."""
+    def swig_heirs(self, root: str) -> set[str]:
+        """A class and those that derive from it, as SWIG's table of casts between types says."""
         if not self.uses_swig:
             return set()
-        found = {entry.name.removesuffix(f"_{method}") for methods in self.methods.values() for entry in methods if entry.name.endswith(f"_{method}")}
-        for owner in list(found):
-            # swig_cast_info is {type, converter, next, previous}; the first of an array is the type itself.
-            for kind in self._swig_types.get(f"_p_{owner}", ()):
-                for place in self.holders(kind):
-                    while name := self._text(self.pointer(self.pointer(place))):
-                        found.add(name.removeprefix("_p_"))
-                        place += 32
+        found: set[str] = set()
+        # swig_cast_info is {type, converter, next, previous}; the first of an array is the type itself.
+        for kind in self._swig_types.get(f"_p_{root}", ()):
+            for place in self.holders(kind):
+                # The table of all types holds pointers to them, too, but close together.
+                while not self.pointer(place + 16) and not self.pointer(place + 24) and (name := self._text(self.pointer(self.pointer(place)))):
+                    found.add(name.removeprefix("_p_"))
+                    place += 32
         return found
 
     @functools.cached_property

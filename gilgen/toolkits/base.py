@@ -82,6 +82,9 @@ class Toolkit(Protocol):
     """How the native guard finds the filters upstream, by name, in the order of `native/upstream_*.cpp`."""
     wrappers_hold_code: bool
     """The extension modules hold the toolkit's own code too, so importing CPython's API says nothing of it."""
+    releasing_witness: str
+    """The wrapper that releases in every build whose wrappers take the GIL wherever C++ comes back to Python
+    objects, "Class.Method"; in a build in which it holds they do not. "": they always do, or never need to."""
     header_dirs: tuple[str, ...]
     """Globs of the header folder below an include prefix ("vtk-9*", "ITK-5*"); "" is the prefix itself."""
 

@@ -25,6 +25,7 @@ class Itk:
     sdk = ""
     walkers = ("", "process", "data")
     wrappers_hold_code = True
+    releasing_witness = ""
 
     def installation(self) -> Installation:
         """The installed packages: `itk` itself is empty and requires the ones that hold the libraries."""

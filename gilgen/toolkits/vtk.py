@@ -49,6 +49,7 @@ class Vtk:
     sdk = "vtk_sdk"
     walkers = ("", "algorithm", "executive")
     wrappers_hold_code = False
+    releasing_witness = "vtkAlgorithm.Update"
 
     def installation(self) -> Installation:
         """The installed package, a wheel or a distribution's; raises ToolkitNotFoundError where there is none."""

@@ -35,13 +35,13 @@ def method(pretend, name, carriers="void double", cls="Work", **fields):
     return Method(name, symbol, fields.pop("result", carriers[0]), fields.pop("carrier", carriers[0]), fields.pop("parameters", parameters), **fields)
 
 
-def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=()):
+def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=(), wrappers=None):
     """The plan for a class `Work` with these methods; its decisions by Python name."""
     api = Api("vtk", headers, Headers("vtk", headers, version, "/nowhere", (), "a test"), (Class("pretend::Work", "work.h", 1, methods=methods), *classes))
     names = sorted({m.name for m in methods} if exposed is None else set(exposed))
     python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names)),)
     installation = Installation("vtk", version, "pretend", pretend.root, tuple(libraries), "key")
-    return plan.plan(installation, api, python, config or Config(file="gilgen.toml"))
+    return plan.plan(installation, api, python, config or Config(file="gilgen.toml"), wrappers)
 
 
 def decided(*arguments, **options):
@@ -161,12 +161,26 @@ def test_a_hot_method_is_kept_unless_the_user_says_otherwise(pretend, own_rules)
     assert included["Work.value"].action == "release"
 
 
-def test_wrappers_that_are_not_thread_safe_keep_all_that_could_come_back_to_python(pretend, own_rules):
+@pytest.mark.parametrize("wrappers", [{}, {"vtkAlgorithm.Update": "holds"}, {"vtkExporter.Write": "releases"}])
+def test_wrappers_that_are_not_thread_safe_keep_all_that_could_come_back_to_python(pretend, own_rules, wrappers):
     contained = Family("contained", "No callable.", frozenset({"pretend::Work"}), ("spin",), contained=True)
     own_rules((contained, BLOCKING))
-    found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), version="9.3.0", headers="9.3.0")
+    found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), wrappers=wrappers)
     assert found["Work.sleep"].reason == "hazard:wrappers-not-thread-safe"
     assert found["Work.spin"].action == "release"
+
+
+@pytest.mark.parametrize("state", ["releases", "mixed"])
+def test_a_build_whose_update_releases_has_thread_safe_wrappers(pretend, state):
+    assert decided(pretend, method(pretend, "sleep"), wrappers={"vtkAlgorithm.Update": state})["Work.sleep"].action == "release"
+
+
+def test_the_plan_says_where_a_shim_only_adds_the_guard(pretend):
+    both = {"vtkAlgorithm.Update": "mixed", "Work.sleep": "releases"}
+    decision = decided(pretend, method(pretend, "sleep"), wrappers=both)["Work.sleep"]
+    assert decision.action == "release"
+    assert "the shim only adds the guard" in decision.why
+    assert "guard" not in decided(pretend, method(pretend, "sleep"))["Work.sleep"].why
 
 
 @pytest.mark.parametrize(
