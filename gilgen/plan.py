@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.version import Version
-
 from gilgen import config, demangle, headers, rules, scan, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config

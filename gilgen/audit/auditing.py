@@ -14,7 +14,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -44,6 +43,8 @@ SWIG_OBSERVED = ("itkObject",)
 MOST_WORKERS = 8
 WORTH_WORKERS = 64 << 20
 """Bytes of libraries from which more than one process pays."""
+
+HOLDS: State = "holds"
 
 MACHINES = {"x64": "x86_64", "AArch64": "aarch64"}
 
@@ -110,7 +111,7 @@ def _audit(target: package.Package, say: Say) -> Audit:
     observed = _observed(parts)
     for wrapper in wrappers:
         wrapper.may_call_python = wrapper.owner in observed
-    counts = dict(Counter(wrapper.verdict for wrapper in wrappers))
+    counts: dict[str, int] = dict(Counter(str(wrapper.verdict) for wrapper in wrappers))
     counts["methods"] = sum(part.methods for part in parts)
     return Audit(target.name, target.version, work.machine, counts, modules, wrappers, tuple(work.notices))
 
@@ -288,18 +289,17 @@ class _Package:
         found = self.reaches.get(name)
         judge = paths.Judge(found, self.tables(name)) if found is not None else None
         indices = _indices(found.code, entries) if found is not None else [-1] * len(entries)
+        verdict, reason = whole if found is None else (HOLDS, "nothing that it directly reaches releases")
         for entry, index in zip(entries, indices, strict=True):
             owner, method, signatures = overloads.described(entry, family, self.tables(name))
-            function = f"{entry.function:#x}"
+            draft = Wrapper(
+                module, owner, method, entry.kind, "", verdict, reason, may_call_python=False, evidence=Evidence(name, f"{entry.function:#x}")
+            )
             if found is None or judge is None or (index >= 0 and index not in found.sure and index not in found.loose):
-                verdict, reason = ("holds", "nothing that it directly reaches releases") if whole[0] != "undecidable" or found is not None else whole
-                if found is None and whole[0] == "holds":
-                    reason = "its library imports nothing that releases"
-                evidence = Evidence(name, function)
                 for overload in signatures:
-                    yield Wrapper(module, owner, method, entry.kind, overload, verdict, reason, False, evidence)
-                continue
-            yield from _released(found, judge, entry, index, Wrapper(module, owner, method, entry.kind, "", "undecidable", "", False, Evidence(name, function)), signatures, family)
+                    yield draft if not overload else msgspec.structs.replace(draft, overload=overload)
+            else:
+                yield from _released(found, judge, entry, index, draft, signatures, family)
 
 
 def _indices(code: Code, entries: list[Entry]) -> list[int]:
@@ -316,11 +316,13 @@ def _released(found: reach.Reach, judge: paths.Judge, entry: Entry, index: int, 
     """The records of a wrapper that may reach a release."""
 
     def record(overload: str, verdict: State, reason: str, site: int = 0, held: int = 0) -> Wrapper:
-        evidence = Evidence(
-            draft.evidence.library, draft.evidence.function, f"{site:#x}" if site else "", f"{held:#x}" if held else "",
-            found.chain(index) if index >= 0 else (),
-        )  # fmt: skip
-        return Wrapper(draft.module, draft.owner, draft.method, draft.kind, overload, verdict, reason, draft.may_call_python, evidence)
+        evidence = msgspec.structs.replace(
+            draft.evidence,
+            site=f"{site:#x}" if site else "",
+            held=f"{held:#x}" if held else "",
+            through=found.chain(index) if index >= 0 else (),
+        )
+        return msgspec.structs.replace(draft, overload=overload, verdict=verdict, reason=reason, evidence=evidence)
 
     if index < 0:
         yield from (record(overload, "undecidable", "no unwind information covers its code") for overload in signatures)
@@ -353,9 +355,3 @@ def audit_path(target: str, say: Say = lambda _: None) -> Audit:
     """Audit what a command line names: an installed package, a wheel, or a library file. See `package.opened`."""
     with package.opened(target) as found:
         return audit(found, say)
-
-
-def libraries_of(target: str) -> list[Path]:
-    """The files that `target` stands for, for progress bars."""
-    with package.opened(target) as found:
-        return list(found.libraries.values())

@@ -85,6 +85,8 @@ class Code:
         stubs = np.array(sorted(self.stubs), np.int64)
         functions = np.searchsorted(stubs, self.starts) == np.searchsorted(stubs, self.ends)
         self.starts, self.ends = self.starts[functions], self.ends[functions]
+        if not len(self.starts):
+            raise ArtefactError(f"{library.path} has an unwind table without a function.", "It cannot be audited.")
         self._instructions: dict[int, tuple[list[Instruction], bool]] = {}
         self.dispatched: dict[int, list[tuple[int, int]]] | None = None
 
@@ -440,6 +442,11 @@ class _Registers:
             plain = len(parts) == 1 or parts[1].startswith("#")
             self._set(written, None)
             return (base + offset, True) if base is not None and plain else (0, False)
+        self._forget(word, written, parts)
+        return 0, False
+
+    def _forget(self, word: str, written: str, parts: list[str]) -> None:
+        """Drop what any other instruction overwrites."""
         if word.startswith("bl"):
             for register in self.CALLER_SAVED & self.known.keys():
                 del self.known[register]
@@ -447,7 +454,6 @@ class _Registers:
             self._set(written, None)
             if word.startswith("ldp"):
                 self._set(parts[0], None)
-        return 0, False
 
     def _sum(self, word: str, parts: list[str]) -> int | None:
         first = self.known.get(parts[0])

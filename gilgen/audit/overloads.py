@@ -12,6 +12,7 @@ import re
 import cxxfilt
 
 from gilgen.audit import paths, reach
+from gilgen.audit.code import Instruction
 from gilgen.audit.records import State
 from gilgen.audit.tables import Entry, Tables
 
@@ -102,7 +103,7 @@ def _method_calls(judge: paths.Judge, index: int) -> list[tuple[str, bool, int]]
     return found
 
 
-def held_states(judge: paths.Judge, index: int) -> list[tuple[paths.Instruction, bool]]:
+def held_states(judge: paths.Judge, index: int) -> list[tuple[Instruction, bool]]:
     """The calls and jumps in a function, each with whether it may run while the GIL is held."""
     blocks, _ = judge.blocks(index)
     if not blocks:
@@ -111,7 +112,7 @@ def held_states(judge: paths.Judge, index: int) -> list[tuple[paths.Instruction,
     first = min(blocks, key=lambda start: (start != int(code.starts[index]), start))
     entering: dict[int, set[bool]] = {first: {True}}
     work = [first]
-    states: dict[int, tuple[paths.Instruction, set[bool]]] = {}
+    states: dict[int, tuple[Instruction, set[bool]]] = {}
     while work:
         block = blocks[work.pop()]
         current = set(entering[block.start])

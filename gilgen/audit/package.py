@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import lzma
 import re
 import shutil
+import struct
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.tags import Tag
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from gilgen.errors import ArtefactError, ToolkitNotFoundError
 from gilgen import toolkits
+from gilgen.errors import ArtefactError, ToolkitNotFoundError
 
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _SUFFIX = re.compile(r"(\.cpython-[^.]*|\.abi3|\.pypy[^.]*)?\.so$")
 
 LARGEST = 8 << 30
 """Bytes that a wheel may unpack to: four times the largest one known."""
+
+DENSEST = 100
+"""How many bytes one byte of a wheel may unpack to: machine code gives three to ten."""
+
+MACHINES = ("x86_64", "aarch64")
+NAME_ONE = "Name an installed package, a .whl or a .so file: gilgen audit vtk"
+
+_DAMAGED = (
+    OSError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error,
+    NotImplementedError, RuntimeError, EOFError, ValueError, LookupError, OverflowError, MemoryError,
+)  # fmt: skip
+"""What zipfile and its decompressors raise for an archive that is not what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +85,12 @@ def opened(target: str) -> Iterator[Package]:
 def of_files(name: str, files: Sequence[Path]) -> Package:
     """Files by name, as a package of their own."""
     for file in files:
-        if not file.is_file():
-            raise ArtefactError(f"{file} does not exist or is not a file.", "Name an installed package, a .whl or a .so file: gilgen audit vtk")
+        try:
+            there = file.is_file()
+        except OSError as error:  # a name that is too long, a folder that may not be entered
+            raise ArtefactError(f"{file} cannot be read: {error.strerror}.", NAME_ONE) from error
+        if not there:
+            raise ArtefactError(f"{file} does not exist or is not a file.", NAME_ONE)
     return Package(name, "", {file.name: file for file in files})
 
 
@@ -84,7 +104,7 @@ def installed(name: str) -> Package:
     except importlib.metadata.PackageNotFoundError as error:
         raise ToolkitNotFoundError(f"{name} is not installed in this environment.", f"Install it (pip install {name}), or name a .whl file.") from error
     except ValueError as error:
-        raise ToolkitNotFoundError(f"{name!r} is no package's name.", "Name an installed package, a .whl or a .so file: gilgen audit vtk") from error
+        raise ToolkitNotFoundError(f"{name!r} is no package's name.", NAME_ONE) from error
     files = {str(path): Path(str(path.locate())) for path in distribution.files or () if _LIBRARY.search(path.name)}
     present = {path: file for path, file in files.items() if file.is_file()}
     if not present:
@@ -96,23 +116,56 @@ def installed(name: str) -> Package:
 def _unpacked(wheel: Path) -> Iterator[Package]:
     """The libraries of a wheel, in a folder that is gone afterwards. Nothing of it is imported or run."""
     try:
-        name, version, _, _ = parse_wheel_filename(wheel.name)
-    except InvalidWheelFilename as error:
+        name, version, _, tags = parse_wheel_filename(wheel.name)
+    except ValueError as error:
         raise ArtefactError(f"{wheel.name} is not the name of a wheel.", "Wheels are named NAME-VERSION-PYTHON-ABI-PLATFORM.whl.") from error
+    if not wheel.is_file():
+        raise ArtefactError(f"{wheel} does not exist or is not a file.", NAME_ONE)
+    _check_platform(wheel, tags)
     with tempfile.TemporaryDirectory(prefix="gilgen-audit-") as folder:
         libraries = {}
         try:
             with zipfile.ZipFile(wheel) as archive:
-                chosen = [entry for entry in archive.infolist() if _LIBRARY.search(entry.filename) and not entry.is_dir()]
-                if sum(entry.file_size for entry in chosen) > LARGEST:
-                    raise ArtefactError(f"{wheel.name} would unpack to more than {LARGEST >> 30} GB.", "It is damaged or hostile; it was left alone.")
-                for number, entry in enumerate(sorted(chosen, key=lambda entry: entry.filename)):
+                for number, entry in enumerate(_chosen(wheel, archive)):
                     file = Path(folder, str(number))  # never a name out of the archive
                     with archive.open(entry) as source, file.open("wb") as target:
                         shutil.copyfileobj(source, target, 1 << 20)
                     libraries[str(PurePosixPath(entry.filename))] = file
-        except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        except _DAMAGED as error:
             raise ArtefactError(f"{wheel} cannot be read: {error}.", "Fetch it again: pip download --no-deps " + canonicalize_name(name)) from error
         if not libraries:
             raise ArtefactError(f"{wheel.name} has no compiled modules for Linux.", "Nothing in it can be audited.")
-        yield Package(name, str(version), libraries)
+        try:
+            yield Package(name, str(version), libraries)
+        except ArtefactError as error:
+            raise _renamed(error, wheel, libraries) from error
+
+
+def _check_platform(wheel: Path, tags: Iterable[Tag]) -> None:
+    """Refuse a wheel that is for other systems or processors only, by its name."""
+    platforms = {tag.platform for tag in tags}
+    if not any(platform == "any" or ("linux" in platform and platform.endswith(MACHINES)) for platform in platforms):
+        advice = "Take the one for Linux on x86-64 or aarch64: pip download --no-deps --only-binary :all: --platform manylinux_2_28_x86_64 NAME"
+        raise ArtefactError(f"{wheel.name} is for {', '.join(sorted(platforms))}, which gilgen does not serve.", advice)
+
+
+def _chosen(wheel: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The libraries in an archive, by name. What it would unpack to is known, and refused, before anything is unpacked."""
+    chosen = [entry for entry in archive.infolist() if _LIBRARY.search(entry.filename) and not entry.is_dir()]
+    for entry in chosen:
+        if entry.filename.startswith("/") or ".." in PurePosixPath(entry.filename).parts or not entry.filename.isprintable():
+            raise ArtefactError(f"{wheel.name} names a file as no wheel may: {entry.filename!r}.", "It is damaged or hostile; it was left alone.")
+    size = sum(entry.file_size for entry in chosen)
+    if size > min(LARGEST, DENSEST * wheel.stat().st_size):
+        raise ArtefactError(f"{wheel.name} would unpack to {size} bytes, more than a wheel of its size holds.", "It is damaged or hostile; it was left alone.")
+    return sorted(chosen, key=lambda entry: entry.filename)
+
+
+def _renamed(error: ArtefactError, wheel: Path, libraries: dict[str, Path]) -> ArtefactError:
+    """The same error, with the library's name in the wheel instead of the file that it was unpacked to."""
+    message, advice = str(error.args[0]), error.advice
+    for name, file in libraries.items():
+        if re.search(re.escape(str(file)) + r"(?!\d)", message):
+            message = message.replace(str(file), f"{wheel.name}: {name}")
+            break
+    return ArtefactError(message, advice)

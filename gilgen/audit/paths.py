@@ -101,27 +101,28 @@ class Judge:
 
     def _effect(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
         """(whether it leads to a release, whether it does, or may do, work without one)."""
-        code = self.code
         if instruction.kind == "address":
-            symbol = code.symbol_at(instruction.target, memory=True) if instruction.memory else ""
-            if symbol in reach.RELEASING:
-                return True, False
-            return self._table(instruction, index) if not instruction.memory else (False, False)
+            return self._address(instruction, index)
         if instruction.kind not in {"call", "jump", "branch"}:
             return False, False
-        if not instruction.target:
-            return False, instruction.kind == "call"
-        symbol = code.symbol_at(instruction.target, memory=instruction.memory)
+        symbol = self.code.symbol_at(instruction.target, memory=instruction.memory)
         if symbol:
             return self._imported(symbol)
-        if instruction.memory:
-            return False, True
-        callee = code.function(instruction.target)
-        if callee == index or callee < 0:
+        if not instruction.target or instruction.memory:
+            return False, instruction.kind == "call" or instruction.memory
+        return self._local(self.code.function(instruction.target), index)
+
+    def _address(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
+        """An address that is loaded: of what releases, to be called by a register, or of a table of overloads."""
+        if not instruction.memory:
+            return self._table(instruction, index)
+        return self.code.symbol_at(instruction.target, memory=True) in reach.RELEASING, False
+
+    def _local(self, callee: int, index: int) -> tuple[bool, bool]:
+        """A function of the same library."""
+        if callee in {index, -1}:
             return False, False
-        if callee in self.reach.sure:
-            return True, self.judge(callee).mixed
-        return False, self.works(callee)
+        return (True, self.judge(callee).mixed) if callee in self.reach.sure else (False, self.works(callee))
 
     def _imported(self, symbol: str) -> tuple[bool, bool]:
         if symbol == VTK_OVERLOADS:
@@ -130,7 +131,7 @@ class Judge:
             return True, False
         callee = self.code.function(self.code.exported.get(symbol, 0))
         if callee >= 0:
-            return (True, self.judge(callee).mixed) if callee in self.reach.sure else (False, self.works(callee))
+            return self._local(callee, -2)
         return False, not _NO_WORK.match(symbol)
 
     def _table(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
@@ -217,30 +218,35 @@ class Judge:
 def _blocks(code: Code, lines: list[Instruction]) -> dict[int, _Block]:
     known = {line.address for line in lines}
     by_register = any(line.kind == "jump" and not line.target for line in lines)
-    listed = {target for line in lines if line.kind == "address" and not line.memory for target in _distances(code, line.target, known)} if by_register else set()
-    leaders = listed | {line.target for line in lines if line.kind in {"jump", "branch"} and line.target in known}
-    blocks: dict[int, _Block] = {}
-    current: _Block | None = None
-    for line in lines:
-        if current is not None and (line.address in leaders or _end(current) != line.address):
-            if _end(current) == line.address:
-                current.after.append(line.address)
-            current = None
-        if current is None:
-            current = blocks[line.address] = _Block(line.address, [], [])
-        current.instructions.append(line)
-        if line.kind in {"jump", "branch", "return", "trap"}:
-            if line.target in known and not line.memory:
-                current.after.append(line.target)
-            if line.kind == "branch" and line.address + line.size in known:
-                current.after.append(line.address + line.size)
-            current = None
+    tables = [line.target for line in lines if line.kind == "address" and not line.memory] if by_register else []
+    listed = {target for table in tables for target in _distances(code, table, known)}
+    blocks = _cut(lines, known, listed)
     if by_register:
         led = {after for block in blocks.values() for after in block.after}
         targets = sorted(listed or set(blocks) - led - {lines[0].address})
         for block in blocks.values():
             if block.instructions[-1].kind == "jump" and not block.instructions[-1].target:
                 block.after += targets
+    return blocks
+
+
+def _cut(lines: list[Instruction], known: set[int], listed: set[int]) -> dict[int, _Block]:
+    """Cut instructions into blocks, before every target of a jump and after every jump."""
+    leaders = listed | {line.target for line in lines if line.kind in {"jump", "branch"} and line.target in known}
+    blocks: dict[int, _Block] = {}
+    current: _Block | None = None
+    for line in lines:
+        if current is not None and (line.address in leaders or _end(current) != line.address):
+            current.after += [line.address] if _end(current) == line.address else []
+            current = None
+        if current is None:
+            current = blocks[line.address] = _Block(line.address, [], [])
+        current.instructions.append(line)
+        if line.kind in {"jump", "branch", "return", "trap"}:
+            following = line.address + line.size
+            current.after += [line.target] if line.target in known and not line.memory else []
+            current.after += [following] if line.kind == "branch" and following in known else []
+            current = None
     return blocks
 
 

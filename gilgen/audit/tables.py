@@ -33,6 +33,10 @@ VTK_OVERLOADS = "_ZN17vtkPythonOverload10CallMethodEP11PyMethodDefP7_objectS3_"
 VTK_BASE = "_ZN13vtkPythonUtil18FindBaseTypeObjectEPKc"
 _VTK_CLASS_NEW = re.compile(r"Py(\w+)_ClassNew")
 
+STEP, ENTRY, DOC = 16, 64, 4
+"""What a step along a table, an entry, and a byte of an entry's docstring are worth (see `elf.Library.spend`): one entry
+may stand in the tables of many classes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -101,6 +105,7 @@ class Tables:
             first -= 1
         while last + 1 < len(self.places) and self.places[last + 1] - self.places[last] <= gap and self.places[last + 1] - holder < farthest:
             last += 1
+        self.library.spend(last - first)
         return int(self.places[first]), int(self.places[last]) + 8
 
     def is_vtable(self, address: int) -> bool:
@@ -115,6 +120,7 @@ class Tables:
 
     def _text(self, address: int) -> str:
         text = self.library.text(address) if address else None
+        self.library.spend(len(text or b""))
         return text.decode(errors="replace") if text else ""
 
     def _number(self, address: int, size: int = 4) -> int:
@@ -190,7 +196,7 @@ class Tables:
         lengths = self._numbers(heads + self.head)
         counts = self._numbers(heads)
         plausible = (counts == 1) | (counts >= slots.IMMORTAL) | (self.head != slots.HEAD)
-        plausible &= ~self._is_code(self.targets) & (sizes > 0) & (sizes < 1 << 20) & (lengths == 0) & (heads % 8 == 0)
+        plausible &= (sizes > 0) & (sizes < 1 << 20) & (lengths == 0) & (heads % 8 == 0)
         found = {}
         for head, name in zip(heads[plausible].tolist(), self.targets[plausible].tolist(), strict=True):
             words = self.library.text(name, 512)
@@ -228,6 +234,11 @@ class Tables:
 
     def entries(self) -> Iterator[Entry]:
         """Everything that the tables offer, in the order of the file."""
+        for entry in self._entries():
+            self.library.spend(ENTRY + DOC * len(entry.doc))
+            yield entry
+
+    def _entries(self) -> Iterator[Entry]:
         for start, methods in self.methods.items():
             owners = self.owners.get(start, ())
             if not owners and self.uses_vtk:
@@ -270,10 +281,11 @@ class Tables:
         return name.decode() if name and _DOTTED.fullmatch(name) else ""
 
     def _heap_owner(self, slot: int) -> str | None:
-        for start, name in self.heap_types.items():
-            if start <= slot and all(place in self._slot_places for place in range(start, slot, slots.SLOT)):
-                return name.rpartition(".")[2]
-        return None
+        while slot - slots.SLOT in self._slot_places:
+            self.library.spend(1)
+            slot -= slots.SLOT
+        name = self.heap_types.get(slot)
+        return None if name is None else name.rpartition(".")[2]
 
     @functools.cached_property
     def _slot_places(self) -> set[int]:
@@ -301,10 +313,7 @@ class Tables:
             for number, target in self._slots(start):
                 if number == slots.TP_GETSET:
                     found[target] = name.rpartition(".")[2]
-        for _, (_, owner, table) in self._vtk_classes.items():
-            if table:
-                found[table] = owner
-        return found
+        return found | {table: owner for _, owner, table in self._vtk_classes.values() if table}
 
     def _properties(self, start: int, owner: str) -> Iterator[Entry]:
         # The first entries of VTK's tables are filled in when the module loads, with those of all objects.
@@ -314,6 +323,7 @@ class Tables:
             name = self.library.text(self.pointer(start), 512) if self.pointer(start) else None
             if not name or not _NAME.fullmatch(name):
                 return
+            self.library.spend(STEP)
             doc = self._text(self.pointer(start + 24))
             closure = self.pointer(start + 32)
             # VTK's own getter and setter are the same for all; the closure names the two that matter.
@@ -341,6 +351,7 @@ class Tables:
     def _slots(self, start: int) -> Iterator[tuple[int, int]]:
         """The slots of a heap type: (number, what it points to); 0 for another library's."""
         while 0 < (number := self._number(start)) < 128:  # noqa: PLR2004
+            self.library.spend(STEP)
             yield number, self.pointer(start + 8)
             start += slots.SLOT
 
@@ -368,7 +379,8 @@ class Tables:
         found: set[str] = set()
         # swig_cast_info is {type, converter, next, previous}; the first of an array is the type itself.
         for kind in self._swig_types.get(f"_p_{root}", ()):
-            for place in self.holders(kind):
+            for holder in self.holders(kind):
+                place = holder
                 # The table of all types holds pointers to them, too, but close together.
                 while not self.pointer(place + 16) and not self.pointer(place + 24) and (name := self._text(self.pointer(self.pointer(place)))):
                     found.add(name.removeprefix("_p_"))

@@ -42,7 +42,7 @@ def command(
     targets: tuple[str, ...], only: str | None, module: str | None, verdict: str | None, with_shims: bool, comparing: bool, fail_on: str, schema: bool,
     json_file: Path | None,
 ) -> int:
-    """Decide for every wrapped method whether it can release the GIL, from the binaries alone.
+    r"""Decide for every wrapped method whether it can release the GIL, from the binaries alone.
 
     TARGET is an installed package (vtk, itk, numpy ...), a .whl file of any Python version for x86-64
     or aarch64, a .so file, or a JSON file that this command wrote. Nothing is imported, nothing is
