@@ -44,6 +44,8 @@ MOST_WORKERS = 8
 WORTH_WORKERS = 64 << 20
 """Bytes of libraries from which more than one process pays."""
 
+VECTORCALL = "PyVectorcall_Call"
+
 HOLDS: State = "holds"
 
 MACHINES = {"x64": "x86_64", "AArch64": "aarch64"}
@@ -219,6 +221,7 @@ class _Package:
                 offered |= found.exported()
             new = offered - wanted
             wanted |= new
+        self.offered = wanted
 
     def _is_wanted(self, name: str) -> bool:
         """Whether a library has a wrapper that was asked for; libraries without any wrappers always count."""
@@ -295,11 +298,32 @@ class _Package:
             draft = Wrapper(
                 module, owner, method, entry.kind, "", verdict, reason, may_call_python=False, evidence=Evidence(name, f"{entry.function:#x}")
             )
-            if found is None or judge is None or (index >= 0 and index not in found.sure and index not in found.loose):
+            if entry.function >= elf.FOREIGN:
+                foreign = self._foreign(name, draft)
+                yield from (msgspec.structs.replace(foreign, overload=overload) for overload in signatures)
+            elif found is None or judge is None or (index >= 0 and index not in found.sure and index not in found.loose):
                 for overload in signatures:
                     yield draft if not overload else msgspec.structs.replace(draft, overload=overload)
             else:
                 yield from _released(found, judge, entry, index, draft, signatures, family)
+
+
+    def _foreign(self, name: str, draft: Wrapper) -> Wrapper:
+        """The record of a table's entry that is another library's function."""
+        symbol = self.libraries[name].names()[int(draft.evidence.function, 16) - elf.FOREIGN]
+        verdict: State
+        if symbol in self.offered:
+            verdict, reason = "releases", "what it calls releases"
+        elif symbol == VECTORCALL:
+            verdict, reason = "undecidable", "each object says itself which function is called"
+        elif symbol.startswith(("Py", "_Py")):
+            verdict, reason = HOLDS, "it is a function of CPython's own"
+        elif any(library.defines(symbol) for library in self.libraries.values()):
+            verdict, reason = HOLDS, "it is another library's function, which reaches nothing that releases"
+        else:
+            verdict, reason = "undecidable", "it is a function of another package"
+        evidence = Evidence(name, "", through=(symbol,) if verdict == "releases" else ())
+        return msgspec.structs.replace(draft, verdict=verdict, reason=reason, evidence=evidence)
 
 
 def _indices(code: Code, entries: list[Entry]) -> list[int]:

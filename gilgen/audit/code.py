@@ -40,6 +40,9 @@ DATA_RELATIVE_4, UNSIGNED_4, RELATIVE_4 = 0x3B, 0x03, 0x1B
 LONGEST = 16
 """Bytes of an instruction at most, rounded up."""
 
+PUSH_SLOT = b"\xff\x35"
+"""How the first entry of x86-64's lazy linkage table begins."""
+
 _STORING = ("mov", "st")
 _COUNTING = ("add", "sub", "inc", "dec", "cmp", "lea", "j", "b.", "cb", "nop", "test")
 """Beginnings of the words for instructions of a loop that clears memory."""
@@ -81,14 +84,29 @@ class Code:
         self.names = library.names()
         self.known = frozenset(self.names)
         self.imported = library.imported()
-        # The linkage table has an unwind entry of its own; it is no function.
-        stubs = np.array(sorted(self.stubs), np.int64)
-        functions = np.searchsorted(stubs, self.starts) == np.searchsorted(stubs, self.ends)
-        self.starts, self.ends = self.starts[functions], self.ends[functions]
+        self.starts, self.ends = self._without_stubs()
         if not len(self.starts):
             raise ArtefactError(f"{library.path} has an unwind table without a function.", "It cannot be audited.")
         self._instructions: dict[int, tuple[list[Instruction], bool]] = {}
         self.dispatched: dict[int, list[tuple[int, int]]] | None = None
+
+    def _without_stubs(self) -> tuple[Addresses, Addresses]:
+        """The functions: the linkage table has an unwind entry of its own, and is none.
+
+        A function that ends in a jump through a slot (-fno-plt) looks like a stub, but is no table of them.
+        """
+        stubs = np.array(sorted(self.stubs), np.int64)
+        first, last = np.searchsorted(stubs, self.starts), np.searchsorted(stubs, self.ends)
+        functions = first == last
+        for index in np.nonzero(~functions)[0].tolist() if not self.arm else ():
+            start, end = int(self.starts[index]), int(self.ends[index])
+            lazy = self.library.peek(start, 2) == PUSH_SLOT and start + 16 in self.stubs
+            direct = start in self.stubs and (end - start) % 8 == 0
+            if not lazy and not direct:
+                functions[index] = True
+                for stub in stubs[first[index] : last[index]].tolist():
+                    del self.stubs[stub]
+        return self.starts[functions], self.ends[functions]
 
     def function(self, address: int) -> int:
         """The index of the function that holds `address`; -1 where none does."""

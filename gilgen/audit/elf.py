@@ -35,6 +35,9 @@ DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 1
 DT_RELRSZ, DT_RELR = 35, 36
 DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
 
+FOREIGN = 1 << 62
+"""See `Library.pointers`."""
+
 ADDRESS, GOT, PLT, RELATIVE = "address", "got", "plt", "relative"
 RELOCATIONS = {
     "x64": {1: ADDRESS, 6: GOT, 7: PLT, 8: RELATIVE},
@@ -252,9 +255,9 @@ class Library:
 
     @_explained
     def pointers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Every stored address within this library: (where it stands, where it leads), sorted by where it stands.
+        """Every stored address: (where it stands, where it leads), sorted by where it stands.
 
-        Those that name a symbol of another library are left out.
+        One that names another library's symbol leads to `FOREIGN` plus the symbol's index, where nothing is mapped.
         """
         relocations = self._relocations()
         kinds = {name: kind for kind, name in RELOCATIONS[self.machine].items()}
@@ -266,10 +269,10 @@ class Library:
         self._check(named)
         index = (named["info"] >> 32).astype(np.int64)
         values = symbols["value"][index].astype(np.int64)
-        local = values != 0
+        ends = np.where(values != 0, values + named["addend"], FOREIGN + index)
         packed = self._packed()
-        places = np.concatenate([relative["offset"].astype(np.int64), named["offset"].astype(np.int64)[local], packed[:, 0]])
-        targets = np.concatenate([relative["addend"], values[local] + named["addend"][local], packed[:, 1]])
+        places = np.concatenate([relative["offset"].astype(np.int64), named["offset"].astype(np.int64), packed[:, 0]])
+        targets = np.concatenate([relative["addend"], ends, packed[:, 1]])
         order = np.argsort(places, kind="stable")
         return places[order], targets[order]
 
@@ -279,6 +282,10 @@ class Library:
             raise ValueError("a relocation changes what is not mapped")
         if len(relocations) and int((relocations["info"] >> 32).max()) >= len(self.symbols):
             raise ValueError("a relocation names a symbol that is not there")
+
+    def defines(self, symbol: str) -> bool:
+        """Whether this library defines and exports a symbol of that name."""
+        return self.mentions([symbol]) and any(name == symbol for name, section in zip(self.names(), self.symbols["section"].tolist(), strict=True) if section)
 
     def peek(self, address: int, size: int) -> bytes:
         """So many bytes as they are mapped at `address`; none where they are not all in the file."""

@@ -36,12 +36,28 @@ class Judgement:
         site: the address of the first instruction that leads to a release.
         held: the address of work on a way that never releases; 0 where there is none.
         readable: all of its instructions could be read.
+        always: no way from its beginning to a return avoids the release.
     """
 
     mixed: bool
     site: int
     held: int
     readable: bool
+    always: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What an instruction does: it leads to a release; it does work without one; it never comes back without a release."""
+
+    releases: bool
+    works: bool
+    always: bool
+
+
+NOTHING = _Effect(releases=False, works=False, always=False)
+WORK = _Effect(releases=False, works=True, always=False)
+RELEASE = _Effect(releases=True, works=False, always=True)
 
 
 @dataclass(slots=True)
@@ -78,68 +94,81 @@ class Judge:
 
     def _judge(self, index: int) -> Judgement:
         blocks, readable = self.blocks(index)
-        releasing: dict[int, int] = {}
-        perhaps: dict[int, int] = {}
+        releasing: dict[int, int] = {}  # what covers all that lies before and behind it
+        perhaps: dict[int, int] = {}  # what covers itself only: it may return without having released
         working: dict[int, int] = {}
-        for block in blocks.values():
-            for instruction in block.instructions:
-                releases, works = self._effect(instruction, index)
-                if releases:
-                    (perhaps if works else releasing).setdefault(block.start, instruction.address)
-                if works:
-                    working.setdefault(block.start, instruction.address)
-        if not releasing:  # all that it reaches is mixed itself
-            site = min(perhaps.values(), default=int(self.code.starts[index]))
-            return Judgement(mixed=bool(perhaps), site=site, held=site if perhaps else 0, readable=readable)
+        after = {start: block.after for start, block in blocks.items()}
+        entered = _closure({int(self.code.starts[index]): 0}, after)  # all but what only an exception leads to
+        for start in sorted(entered):
+            for instruction in blocks[start].instructions:
+                effect = self._effect(instruction, index)
+                if effect.releases:
+                    (releasing if effect.always and not effect.works else perhaps).setdefault(start, instruction.address)
+                if effect.works:
+                    working.setdefault(start, instruction.address)
         before = _closure(releasing, _reversed(blocks))
-        behind = _closure(releasing, {start: block.after for start, block in blocks.items()})
-        beside = [start for start in blocks if start not in before and start not in behind]
-        held = next((working[start] for start in beside if start in working), 0) or self._loop(blocks, beside)
-        return Judgement(mixed=bool(held), site=min(releasing.values()), held=held, readable=readable)
+        behind = _closure(releasing, after)
+        beside = [start for start in entered if start not in before and start not in behind]
+        held = next((working[start] for start in sorted(beside) if start in working), 0) or self._loop(blocks, beside)
+        site = min((releasing or perhaps).values(), default=int(self.code.starts[index]))
+        return Judgement(bool(held), site, held, readable, always=self._always(blocks, releasing, int(self.code.starts[index])))
+
+    def _always(self, blocks: dict[int, _Block], releasing: dict[int, int], start: int) -> bool:
+        around = {block: [] if block in releasing else blocks[block].after for block in blocks}
+        ways = _closure({start: 0}, around) - releasing.keys()
+        return bool(releasing) and not any(self._leaves(blocks[block]) for block in ways)
+
+    def _leaves(self, block: _Block) -> bool:
+        """Whether a block ends the function: by a return, or by a jump to another one."""
+        last = block.instructions[-1]
+        return last.kind == "return" or (last.kind == "jump" and not block.after)
 
     # ------------------------------------------------------------------------------ one instruction
 
-    def _effect(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
-        """(whether it leads to a release, whether it does, or may do, work without one)."""
+    def _effect(self, instruction: Instruction, index: int) -> _Effect:
+        """What one instruction does about the GIL, as far as its target tells."""
         if instruction.kind == "address":
             return self._address(instruction, index)
         if instruction.kind not in {"call", "jump", "branch"}:
-            return False, False
+            return NOTHING
         symbol = self.code.symbol_at(instruction.target, memory=instruction.memory)
         if symbol:
             return self._imported(symbol)
         if not instruction.target or instruction.memory:
-            return False, instruction.kind == "call" or instruction.memory
+            return WORK if instruction.kind == "call" or instruction.memory else NOTHING
         return self._local(self.code.function(instruction.target), index)
 
-    def _address(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
+    def _address(self, instruction: Instruction, index: int) -> _Effect:
         """An address that is loaded: of what releases, to be called by a register, or of a table of overloads."""
         if not instruction.memory:
             return self._table(instruction, index)
-        return self.code.symbol_at(instruction.target, memory=True) in reach.RELEASING, False
+        return RELEASE if self.code.symbol_at(instruction.target, memory=True) in reach.RELEASING else NOTHING
 
-    def _local(self, callee: int, index: int) -> tuple[bool, bool]:
+    def _local(self, callee: int, index: int) -> _Effect:
         """A function of the same library."""
         if callee in {index, -1}:
-            return False, False
-        return (True, self.judge(callee).mixed) if callee in self.reach.sure else (False, self.works(callee))
+            return NOTHING
+        if callee in self.reach.sure:
+            judged = self.judge(callee)
+            return _Effect(releases=True, works=judged.mixed, always=judged.always)
+        return WORK if self.works(callee) else NOTHING
 
-    def _imported(self, symbol: str) -> tuple[bool, bool]:
+    def _imported(self, symbol: str) -> _Effect:
         if symbol == VTK_OVERLOADS:
-            return False, False
+            return NOTHING
         if symbol in self.reach.wanted:
-            return True, False
+            return RELEASE
         callee = self.code.function(self.code.exported.get(symbol, 0))
         if callee >= 0:
             return self._local(callee, -2)
-        return False, not _NO_WORK.match(symbol)
+        return NOTHING if _NO_WORK.match(symbol) else WORK
 
-    def _table(self, instruction: Instruction, index: int) -> tuple[bool, bool]:
+    def _table(self, instruction: Instruction, index: int) -> _Effect:
         """What a table of overloads does that is handed to VTK's dispatcher."""
         if VTK_OVERLOADS not in self.code.known or instruction.target not in self.tables.methods:
-            return False, False
+            return NOTHING
         if not reach.overload_calls(self.code, index):
-            return False, False
+            return NOTHING
         releases = holds = False
         for method in self.tables.methods[instruction.target]:
             callee = self.code.function(method.function)
@@ -148,7 +177,7 @@ class Judge:
                 holds = holds or self.judge(callee).mixed
             else:
                 holds = True
-        return releases, holds
+        return _Effect(releases, holds, always=True)
 
     def works(self, index: int, depth: int = 0) -> bool:
         """Whether a function that reaches no release does work."""

@@ -28,7 +28,7 @@ TYPE_NAME, TYPE_SIZE, TYPE_METHODS, TYPE_GETSET = 8, 16, 216, 232
 TYPE_END = 400
 
 TYPE = {
-    32: "__del__", 64: "__repr__", 104: "__hash__", 112: "__call__", 120: "__str__", 128: "__getattribute__", 136: "__setattr__",
+    32: "__del__", 72: "__repr__", 104: "__hash__", 112: "__call__", 120: "__str__", 128: "__getattribute__", 136: "__setattr__",
     184: "__eq__", 200: "__iter__", 208: "__next__", 256: "__get__", 264: "__set__", 280: "__init__", 296: "__new__",
 }  # fmt: skip
 """Offset in PyTypeObject -> Python's name. tp_richcompare stands for all comparisons as `__eq__`, tp_dealloc as `__del__`."""

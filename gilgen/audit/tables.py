@@ -113,7 +113,7 @@ class Tables:
         return self._number(address - 16, 8) <= 0 and self.pointer(address - 8) != 0 and self.pointer(address) != 0
 
     def _is_code(self, targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-        found = np.zeros(len(targets), bool)
+        found = targets >= elf.FOREIGN
         for start, size in self.library.code:
             found |= (targets >= start) & (targets < start + size)
         return found
@@ -196,6 +196,7 @@ class Tables:
         lengths = self._numbers(heads + self.head)
         counts = self._numbers(heads)
         plausible = (counts == 1) | (counts >= slots.IMMORTAL) | (self.head != slots.HEAD)
+        plausible &= ~np.isin(heads + self.head + slots.TYPE_SIZE, places)
         plausible &= (sizes > 0) & (sizes < 1 << 20) & (lengths == 0) & (heads % 8 == 0)
         found = {}
         for head, name in zip(heads[plausible].tolist(), self.targets[plausible].tolist(), strict=True):
@@ -356,7 +357,9 @@ class Tables:
             start += slots.SLOT
 
     def _slot(self, owner: str, name: str, function: int) -> Iterator[Entry]:
-        if function and any(start <= function < start + size for start, size in self.library.code):
+        local = any(start <= function < start + size for start, size in self.library.code)
+        # What CPython or a base class provides is not the module's own, but for what only hands the call on.
+        if local or (function >= elf.FOREIGN and name == "__call__"):
             yield Entry(owner, name, "slot", function, "")
 
     # ----------------------------------------------------------------------------------------- SWIG
