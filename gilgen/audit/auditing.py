@@ -46,6 +46,14 @@ WORTH_WORKERS = 64 << 20
 
 VECTORCALL = "PyVectorcall_Call"
 
+CALLING = frozenset({
+    "PyObject_Call", "PyObject_CallObject", "PyObject_CallFunction", "PyObject_CallFunctionObjArgs", "PyObject_CallMethod",
+    "PyObject_CallMethodObjArgs", "PyObject_CallNoArgs", "PyObject_CallOneArg", "PyObject_Vectorcall", "PyObject_VectorcallDict",
+    "PyObject_VectorcallMethod", "_PyObject_Vectorcall", "_PyObject_FastCall", "PyEval_CallObjectWithKeywords", "PyEval_EvalCode",
+    "PyRun_String", "PyRun_StringFlags", "PyRun_SimpleString", "PyImport_ImportModule",
+})  # fmt: skip
+"""CPython's functions that run what may be Python (Include/cpython/abstract.h, Include/ceval.h)."""
+
 HOLDS: State = "holds"
 
 MACHINES = {"x64": "x86_64", "AArch64": "aarch64"}
@@ -112,7 +120,7 @@ def _audit(target: package.Package, say: Say) -> Audit:
         raise ArtefactError(f"{target.name} has no extension module of Python.", "Name a package, a wheel or a module that has one.")
     observed = _observed(parts)
     for wrapper in wrappers:
-        wrapper.may_call_python = wrapper.owner in observed
+        wrapper.may_call_python = wrapper.may_call_python or wrapper.owner in observed
     counts: dict[str, int] = dict(Counter(str(wrapper.verdict) for wrapper in wrappers))
     counts["methods"] = sum(part.methods for part in parts)
     return Audit(target.name, target.version, work.machine, counts, modules, wrappers, tuple(work.notices))
@@ -292,11 +300,12 @@ class _Package:
         found = self.reaches.get(name)
         judge = paths.Judge(found, self.tables(name)) if found is not None else None
         indices = _indices(found.code, entries) if found is not None else [-1] * len(entries)
+        calling = self._calling(name, family)
         verdict, reason = whole if found is None else (HOLDS, "nothing that it directly reaches releases")
         for entry, index in zip(entries, indices, strict=True):
             owner, method, signatures = overloads.described(entry, family, self.tables(name))
             draft = Wrapper(
-                module, owner, method, entry.kind, "", verdict, reason, may_call_python=False, evidence=Evidence(name, f"{entry.function:#x}")
+                module, owner, method, entry.kind, "", verdict, reason, may_call_python=entry.function in calling, evidence=Evidence(name, f"{entry.function:#x}")
             )
             if entry.function >= elf.FOREIGN:
                 foreign = self._foreign(name, draft)
@@ -307,6 +316,17 @@ class _Package:
             else:
                 yield from _released(found, judge, entry, index, draft, signatures, family)
 
+
+    def _calling(self, name: str, family: str) -> frozenset[int]:
+        """The functions of a module that directly reach a call of Python's; not asked where observers tell."""
+        if family in {"vtk", "swig"} or not self.libraries[name].mentions(CALLING):
+            return frozenset()
+        try:
+            code = self.code(name)
+            found = reach.within(code, self.tables(name), CALLING)
+        except GilgenError:
+            return frozenset()
+        return frozenset(int(code.starts[index]) for index in found.sure)
 
     def _foreign(self, name: str, draft: Wrapper) -> Wrapper:
         """The record of a table's entry that is another library's function."""
