@@ -34,11 +34,12 @@ FAMILIES = {
 RUN_TIME_TABLES = {"pybind11", "nanobind"}
 """Families whose modules make their method tables at run time: only the whole module can be decided."""
 
-OBSERVING = "AddObserver"
-"""The method by which VTK's and ITK's classes take callbacks: what has it may call Python."""
+OBSERVING = {"vtk": "AddObserver", "swig": "cast"}
+"""A method that only classes have whose heirs take callbacks, by family: what calls such an object may call Python.
 
-SWIG_OBSERVED = ("itkObject",)
-"""The classes in SWIG's modules that have it first; their heirs live in other modules, too."""
+VTK's classes inherit AddObserver from vtkObject. ITK's wrapping gives each class of reference-counted objects,
+which may be observed, a `cast` of its own.
+"""
 
 MOST_WORKERS = 8
 WORTH_WORKERS = 64 << 20
@@ -147,8 +148,8 @@ class _Part(msgspec.Struct):
 
 
 def _parts(work: _Package) -> Iterator[tuple[str, _Part]]:
-    """Every library's part, the largest libraries first, in two processes or more where that is possible."""
-    names = sorted(work.libraries, key=lambda name: -work.libraries[name].size)
+    """Every library's part, those with the most to do first, in two processes or more where that is possible."""
+    names = sorted(work.libraries, key=lambda name: (name not in work.reaches, -work.libraries[name].size))
     workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS, len(names))
     if workers == 1 or threading.active_count() > 1 or sum(work.libraries[name].size for name in names) < WORTH_WORKERS:
         for name in names:
@@ -177,11 +178,12 @@ def _observed(parts: list[_Part]) -> set[str]:
     bases = {heir: base for part in parts for heir, base in part.bases.items()}
     found = {owner for part in parts for owner in part.observing} - {"", "?"}
     for heir in bases:
-        chain = [heir]
-        while chain[-1] not in found and (base := bases.get(chain[-1], "")) and base not in chain:
-            chain.append(base)
-        if chain[-1] in found:
-            found.update(chain)
+        chain, last = {heir}, heir
+        while last not in found and (base := bases.get(last, "")) and base not in chain:
+            chain.add(base)
+            last = base
+        if last in found:
+            found |= chain
     return found
 
 
@@ -248,8 +250,8 @@ class _Package:
             tables = self.tables(name)
             part.methods = sum(len(methods) for start, methods in tables.methods.items() if start in tables.owners or not tables.uses_vtk)
             part.bases = tables.vtk_bases
-            part.observing = {owner for start, methods in tables.methods.items() if any(method.name == OBSERVING for method in methods) for owner in tables.owners.get(start, ())}
-            part.observing |= {heir for root in SWIG_OBSERVED for heir in tables.swig_heirs(root)}
+            mark = OBSERVING.get(part.module.family)
+            part.observing = {wrapper.owner for wrapper in part.wrappers if wrapper.method == mark}
         self._tables.pop(name, None)
         self._codes.pop(name, None)
         self.reaches.pop(name, None)
@@ -359,12 +361,14 @@ def _indices(code: Code, entries: list[Entry]) -> list[int]:
 def _released(found: reach.Reach, judge: paths.Judge, entry: Entry, index: int, draft: Wrapper, signatures: tuple[str, ...], family: str) -> Iterable[Wrapper]:
     """The records of a wrapper that may reach a release."""
 
+    through = found.chain(index) if index >= 0 else ()
+
     def record(overload: str, verdict: State, reason: str, site: int = 0, held: int = 0) -> Wrapper:
         evidence = msgspec.structs.replace(
             draft.evidence,
             site=f"{site:#x}" if site else "",
             held=f"{held:#x}" if held else "",
-            through=found.chain(index) if index >= 0 else (),
+            through=through,
         )
         return msgspec.structs.replace(draft, overload=overload, verdict=verdict, reason=reason, evidence=evidence)
 

@@ -15,8 +15,7 @@ import operator
 import struct
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import capstone  # type: ignore[import-untyped]
 import numpy as np
@@ -48,8 +47,7 @@ _COUNTING = ("add", "sub", "inc", "dec", "cmp", "lea", "j", "b.", "cb", "nop", "
 """Beginnings of the words for instructions of a loop that clears memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One instruction, as far as the audit cares.
 
     Attributes:
@@ -315,30 +313,33 @@ def _references_x86(code: Code) -> tuple[Addresses, Addresses]:
     return np.concatenate(sources), np.concatenate(targets)
 
 
-def _read_x86(lines: Iterable[Line]) -> list[Instruction]:
+def _read_x86(lines: object) -> list[Instruction]:
     found = []
-    for address, size, words, operands in lines:
-        word = words.rpartition(" ")[2]
-        kind: Kind = "other"
-        target, memory = 0, False
-        if word == "call":
-            kind = "call"
-        elif word == "jmp":
-            kind = "jump"
-        elif word[0] == "j" or word.startswith("loop"):
-            kind = "branch"
-        elif word.startswith("ret"):
-            kind = "return"
-        elif word in {"ud2", "hlt", "int3"}:
-            kind = "trap"
-        elif "[rip" in operands and word in {"lea", "mov", "cmp"}:
-            kind = "address"
-        if kind in {"call", "jump", "branch"} and operands.startswith("0x"):
-            target = int(operands, 16)
-        elif "[rip" in operands and kind in {"call", "jump", "address"}:
-            target, memory = address + size + _displacement(operands), word != "lea"
-        found.append(Instruction(address, size, kind, target, memory))
+    for address, size, word, operands in lines:  # type: ignore[attr-defined]
+        kind = _KINDS_X86.get(word) or _kind_x86(word)
+        if kind == "other" or (kind == "address" and "[rip" not in operands):
+            found.append(Instruction(address, size, "other"))
+        elif kind in {"call", "jump", "branch"} and operands.startswith("0x"):
+            found.append(Instruction(address, size, kind, int(operands, 16)))
+        elif "[rip" in operands:
+            found.append(Instruction(address, size, kind, address + size + _displacement(operands), word != "lea"))
+        else:
+            found.append(Instruction(address, size, kind))
     return found
+
+
+_KINDS_X86: dict[str, Kind] = {"call": "call", "jmp": "jump", "ret": "return", "lea": "address", "mov": "address", "cmp": "address", "ud2": "trap", "hlt": "trap", "int3": "trap"}
+
+
+def _kind_x86(words: str) -> Kind:
+    """The kind of an instruction with a prefix, and of the rarer ones."""
+    word = words.rpartition(" ")[2]
+    kind: Kind = _KINDS_X86.get(word, "other") if word != words else "other"
+    if (word[0] == "j" and word != "jmp") or word.startswith("loop"):
+        kind = "branch"
+    elif word.startswith("ret"):
+        kind = "return"
+    return kind
 
 
 def _displacement(operands: str) -> int:

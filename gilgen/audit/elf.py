@@ -92,6 +92,7 @@ class Library:
     @_explained
     def _open(self) -> None:
         self._effort = 0
+        self._names: list[str] | None = None
         with self.path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.size = len(self._map)
@@ -167,6 +168,7 @@ class Library:
     def close(self) -> None:
         """Give the file back. Tables that were read stay usable only as copies."""
         self._strings = b""
+        self._names = None
         with contextlib.suppress(BufferError):  # an error under way holds a table; the file goes when that does
             self._map.close()
 
@@ -222,9 +224,14 @@ class Library:
         """What of the file is mapped: (address, size)."""
         return [(address, size) for address, size, _ in self._segments]
 
-    @_explained
     def names(self) -> list[str]:
         """The names in the dynamic symbol table, by symbol index."""
+        if self._names is None:
+            self._names = self._read_names()
+        return self._names
+
+    @_explained
+    def _read_names(self) -> list[str]:
         strings = self._strings
         names = []
         for start in self.symbols["name"].tolist():
@@ -271,6 +278,8 @@ class Library:
         values = symbols["value"][index].astype(np.int64)
         ends = np.where(values != 0, values + named["addend"], FOREIGN + index)
         packed = self._packed()
+        if any(len(found) and int(found.max()) >= FOREIGN for found in (relative["addend"], ends[values != 0], packed[:, 1])):
+            raise ValueError("a stored address leads out of all memory")
         places = np.concatenate([relative["offset"].astype(np.int64), named["offset"].astype(np.int64), packed[:, 0]])
         targets = np.concatenate([relative["addend"], ends, packed[:, 1]])
         order = np.argsort(places, kind="stable")

@@ -18,6 +18,10 @@ from gilgen.audit.tables import Entry, Tables
 
 _NEW, _DELETE = "new_", "delete_"
 
+LONGEST, MOST_REPEATED = 2000, 24
+"""Of a mangled name, its length and the parts that stand for an earlier one; these can each double what it stands for."""
+_REPEATED = re.compile(r"[ST][0-9A-Z]*_")
+
 
 def described(entry: Entry, family: str, tables: Tables) -> tuple[str, str, tuple[str, ...]]:
     """(class, method, signatures) of a table's entry; one empty signature where it has no overloads."""
@@ -73,6 +77,8 @@ def told_apart(judge: paths.Judge, index: int, entry: Entry, signatures: tuple[s
     declared = {signature: _parameters(declaration) for signature, declaration in vtk_signatures(entry) if signature in signatures}
     found: dict[str, tuple[State, int]] = {}
     for symbol, released, site in _method_calls(judge, index):
+        if len(symbol) > LONGEST or len(_REPEATED.findall(symbol)) > MOST_REPEATED:
+            continue
         name, _, parameters = cxxfilt.demangle(symbol, external_only=False).partition("(")
         if name.rpartition("::")[2] != entry.name:
             continue

@@ -27,6 +27,9 @@ _NO_WORK = re.compile(
 DEEPEST = 8
 """How many calls deep a local function is asked whether it works; deeper, it does."""
 
+MOST_WAYS = 1 << 17
+"""Ways that jumps by a register may lead on in one function: an interpreter's 256 jumps to 256 cases, twice."""
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one function does.
@@ -85,15 +88,41 @@ class Judge:
         self._working: dict[int, bool] = {}
 
     def judge(self, index: int) -> Judgement:
-        """Judge a function that surely reaches a release."""
-        if index not in self._judged:
-            start = int(self.code.starts[index])
-            self._judged[index] = Judgement(mixed=False, site=start, held=0, readable=True)  # for a function that calls itself
-            self._judged[index] = self._judge(index)
+        """Judge a function that surely reaches a release.
+
+        What it calls is judged before, in a loop: calls may be thousands deep.
+        """
+        todo = [(index, False)]
+        while todo:
+            current, ready = todo.pop()
+            if ready:
+                self._judged[current] = self._judge(current)
+            elif current not in self._judged:
+                start = int(self.code.starts[current])
+                self._judged[current] = Judgement(mixed=False, site=start, held=0, readable=True)  # for a function that calls itself
+                todo.append((current, True))
+                todo += [(callee, False) for callee in reversed(self._callees(current)) if callee not in self._judged]
         return self._judged[index]
+
+    def _callees(self, index: int) -> list[int]:
+        """The functions on whose judgements that of a function may rest."""
+        code = self.code
+        found: dict[int, None] = {}
+        for instruction in self._lines(index)[0]:
+            if not instruction.target:
+                continue
+            if instruction.kind == "address":
+                methods = () if instruction.memory else self.tables.methods.get(instruction.target, ())
+                found |= dict.fromkeys(code.function(method.function) for method in methods)
+            else:
+                symbol = code.symbol_at(instruction.target, memory=instruction.memory)
+                found[code.function(code.exported.get(symbol, 0) if symbol else instruction.target)] = None
+        return [callee for callee in found if callee in self.reach.sure]
 
     def _judge(self, index: int) -> Judgement:
         blocks, readable = self.blocks(index)
+        if not blocks:
+            return Judgement(mixed=False, site=int(self.code.starts[index]), held=0, readable=False)
         releasing: dict[int, int] = {}  # what covers all that lies before and behind it
         perhaps: dict[int, int] = {}  # what covers itself only: it may return without having released
         working: dict[int, int] = {}
@@ -204,29 +233,32 @@ class Judge:
                 break
         if not found:
             blocks, _ = self.blocks(index)
-            found = bool(self._loop(blocks, list(blocks)))
+            found = not blocks or bool(self._loop(blocks, list(blocks)))
         self._working[index] = found
         return found
 
     def _loop(self, blocks: dict[int, _Block], among: list[int]) -> int:
         """The address of a loop that calls nothing and does more than fill memory; 0 where there is none."""
         quiet = {start for start in among if not any(line.kind == "call" for line in blocks[start].instructions)}
+        circles = _circles({start: [after for after in blocks[start].after if after in quiet] for start in quiet})
         for start in quiet:
-            seen: set[int] = set()
-            stack = [after for after in blocks[start].after if after in quiet]
-            while stack:
-                block = stack.pop()
-                if block not in seen:
-                    seen.add(block)
-                    stack += [after for after in blocks[block].after if after in quiet]
-            if start in seen and not self.code.only_fills(blocks[start].start, _end(blocks[start])):
+            if start in circles and not self.code.only_fills(blocks[start].start, _end(blocks[start])):
                 return start
         return 0
 
     # --------------------------------------------------------------------------------------- blocks
 
     def blocks(self, index: int) -> tuple[dict[int, _Block], bool]:
-        """A function's blocks, with those of separated parts that come back into its middle."""
+        """A function's blocks, with those of separated parts that come back into its middle.
+
+        Returns also whether they are all of it; none where more ways lead through it than anyone can follow.
+        """
+        lines, readable = self._lines(index)
+        blocks = _blocks(self.code, lines)
+        return blocks, readable and bool(blocks or not lines)
+
+    def _lines(self, index: int) -> tuple[list[Instruction], bool]:
+        """The instructions of a function and of such parts, and whether all of its own could be read."""
         instructions, readable = self.code.instructions(index)
         lines = list(instructions)
         inside = {index}
@@ -235,7 +267,7 @@ class Judge:
             if part >= 0 and part not in inside and self._comes_back(part, index):
                 inside.add(part)
                 lines += self.code.instructions(part)[0]
-        return _blocks(self.code, lines), readable
+        return lines, readable
 
     def _comes_back(self, part: int, index: int) -> bool:
         start, end = int(self.code.starts[index]), int(self.code.ends[index])
@@ -247,15 +279,18 @@ class Judge:
 def _blocks(code: Code, lines: list[Instruction]) -> dict[int, _Block]:
     known = {line.address for line in lines}
     by_register = any(line.kind == "jump" and not line.target for line in lines)
-    tables = [line.target for line in lines if line.kind == "address" and not line.memory] if by_register else []
+    tables = {line.target for line in lines if line.kind == "address" and not line.memory} if by_register else set()
     listed = {target for table in tables for target in _distances(code, table, known)}
     blocks = _cut(lines, known, listed)
     if by_register:
         led = {after for block in blocks.values() for after in block.after}
         targets = sorted(listed or set(blocks) - led - {lines[0].address})
-        for block in blocks.values():
-            if block.instructions[-1].kind == "jump" and not block.instructions[-1].target:
-                block.after += targets
+        jumping = [block for block in blocks.values() if block.instructions[-1].kind == "jump" and not block.instructions[-1].target]
+        code.library.spend(min(len(jumping) * len(targets), MOST_WAYS))
+        if len(jumping) * len(targets) > MOST_WAYS:
+            return {}
+        for block in jumping:
+            block.after += targets
     return blocks
 
 
@@ -296,6 +331,7 @@ def _distances(code: Code, table: int, known: set[int]) -> set[int]:
             break
         found.add(target)
         place += 4
+    code.library.spend(place - table)
     return found
 
 
@@ -305,6 +341,39 @@ def _reversed(blocks: dict[int, _Block]) -> dict[int, list[int]]:
         for after in block.after:
             found[after].append(start)
     return found
+
+
+def _circles(edges: dict[int, list[int]]) -> set[int]:
+    """The nodes of a graph from which a way leads back to them (Tarjan's strongly connected components)."""
+    found: set[int] = set()
+    number: dict[int, int] = {}
+    lowest: dict[int, int] = {}  # of the nodes whose component is not known yet, which stand in it in order
+    for root, first in edges.items():
+        work = [(root, iter(first))] if root not in number else []
+        while work:
+            node, after = work[-1]
+            if node not in number:
+                number[node] = lowest[node] = len(number)
+            other = next((other for other in after if other not in number or other in lowest), None)
+            if other is not None and other not in number:
+                work.append((other, iter(edges[other])))
+            elif other is not None:
+                lowest[node] = min(lowest[node], number[other])
+            else:
+                work.pop()
+                if work:
+                    lowest[work[-1][0]] = min(lowest[work[-1][0]], lowest[node])
+                component = _component(lowest, node) if lowest[node] == number[node] else set()
+                found |= component if len(component) > 1 or node in edges[node] else set()
+    return found
+
+
+def _component(lowest: dict[int, int], root: int) -> set[int]:
+    """Take the nodes from `root` on out of the open ones: they are one component."""
+    component: set[int] = set()
+    while root not in component:
+        component.add(lowest.popitem()[0])
+    return component
 
 
 def _closure(seeds: dict[int, int], edges: dict[int, list[int]]) -> set[int]:

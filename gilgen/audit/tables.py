@@ -196,12 +196,11 @@ class Tables:
         lengths = self._numbers(heads + self.head)
         counts = self._numbers(heads)
         plausible = (counts == 1) | (counts >= slots.IMMORTAL) | (self.head != slots.HEAD)
-        plausible &= ~np.isin(heads + self.head + slots.TYPE_SIZE, places)
         plausible &= (sizes > 0) & (sizes < 1 << 20) & (lengths == 0) & (heads % 8 == 0)
         found = {}
         for head, name in zip(heads[plausible].tolist(), self.targets[plausible].tolist(), strict=True):
             words = self.library.text(name, 512)
-            if words and _DOTTED.fullmatch(words) and self._is_type(head):
+            if words and _DOTTED.fullmatch(words) and not self.pointer(head + self.head + slots.TYPE_SIZE) and self._is_type(head):
                 found[head] = words.decode()
         return found
 
@@ -374,30 +373,6 @@ class Tables:
         """The classes that a module of SWIG's registers."""
         end = "_swigregister"
         return frozenset(method.name.removesuffix(end) for methods in self.methods.values() for method in methods if method.name.endswith(end))
-
-    def swig_heirs(self, root: str) -> set[str]:
-        """A class and those that derive from it, as SWIG's table of casts between types says."""
-        if not self.uses_swig:
-            return set()
-        found: set[str] = set()
-        # swig_cast_info is {type, converter, next, previous}; the first of an array is the type itself.
-        for kind in self._swig_types.get(f"_p_{root}", ()):
-            for holder in self.holders(kind):
-                place = holder
-                # The table of all types holds pointers to them, too, but close together.
-                while not self.pointer(place + 16) and not self.pointer(place + 24) and (name := self._text(self.pointer(self.pointer(place)))):
-                    found.add(name.removeprefix("_p_"))
-                    place += 32
-        return found
-
-    @functools.cached_property
-    def _swig_types(self) -> dict[str, list[int]]:
-        """Descriptions of C++ types: SWIG's name -> their addresses."""
-        found: dict[str, list[int]] = {}
-        marked = (self._numbers(self.targets) & 0xFFFFFF) == int.from_bytes(b"_p_", "little")
-        for place, target in zip(self.places[marked].tolist(), self.targets[marked].tolist(), strict=True):
-            found.setdefault(self._text(target), []).append(place)
-        return found
 
     # ------------------------------------------------------------------------------------------ VTK
 
