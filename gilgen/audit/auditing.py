@@ -360,7 +360,6 @@ def _indices(code: Code, entries: list[Entry]) -> list[int]:
 
 def _released(found: reach.Reach, judge: paths.Judge, entry: Entry, index: int, draft: Wrapper, signatures: tuple[str, ...], family: str) -> Iterable[Wrapper]:
     """The records of a wrapper that may reach a release."""
-
     through = found.chain(index) if index >= 0 else ()
 
     def record(overload: str, verdict: State, reason: str, site: int = 0, held: int = 0) -> Wrapper:
