@@ -39,6 +39,9 @@ DATA_RELATIVE_4, UNSIGNED_4, RELATIVE_4 = 0x3B, 0x03, 0x1B
 LONGEST = 16
 """Bytes of an instruction at most, rounded up."""
 
+REFERENCE = 16
+"""What following a possible reference is worth (see `elf.Library.spend`)."""
+
 PUSH_SLOT = b"\xff\x35"
 """How the first entry of x86-64's lazy linkage table begins."""
 
@@ -86,6 +89,7 @@ class Code:
         if not len(self.starts):
             raise ArtefactError(f"{library.path} has an unwind table without a function.", "It cannot be audited.")
         self._instructions: dict[int, tuple[list[Instruction], bool]] = {}
+        self._indirect: dict[int, bool] = {}
         self.dispatched: dict[int, list[tuple[int, int]]] | None = None
 
     def _without_stubs(self) -> tuple[Addresses, Addresses]:
@@ -156,12 +160,12 @@ class Code:
         """
         sources, targets = self._references
         first, last = targets.searchsorted(start), targets.searchsorted(end)
+        self.library.spend(REFERENCE * (int(last - first) + 1))
         found = []
         for source, target in zip(sources[first:last].tolist(), targets[first:last].tolist(), strict=True):
             index = self.function(source)
             if index >= 0 and not start <= source < end:
                 found.append((source, target, index))
-        self.library.spend(int(last - first) + 1)
         return found
 
     def refers(self, index: int, source: int, target: int) -> Instruction | None:
@@ -184,6 +188,16 @@ class Code:
         if found is None:
             start, end = int(self.starts[index]), int(self.ends[index])
             found = self._instructions[index] = self.decode(start, end)
+        return found
+
+    def calls_indirectly(self, index: int) -> bool:
+        """Whether a function calls or jumps by a register, or through what stands somewhere in memory."""
+        found = self._indirect.get(index)
+        if found is None:
+            found = self._indirect[index] = any(
+                line.kind in {"call", "jump"} and (not line.target or (line.memory and line.target not in self.imported))
+                for line in self.instructions(index)[0]
+            )
         return found
 
     def decode(self, start: int, end: int) -> tuple[list[Instruction], bool]:

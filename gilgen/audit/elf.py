@@ -55,7 +55,7 @@ HIGHEST = 1 << 52
 """Where addresses end on x86-64 and aarch64."""
 
 EFFORT, EFFORT_AT_LEAST = 64, 4 << 20
-"""Units of work that a library is worth: so many for each of its bytes, but so many at least. VTK's, ITK's and NumPy's need 2.3."""
+"""Units of work that a library is worth: so many for each of its bytes, but so many at least. VTK's, ITK's, NumPy's and SciPy's need less than 5 a byte."""
 
 
 REINSTALL = "Reinstall the package that it belongs to."

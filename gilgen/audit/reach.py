@@ -171,15 +171,8 @@ def _takers(code: Code, tables: Tables, function: int) -> list[tuple[int, int]]:
         if not first:
             first, last = tables.run(holder, GAP, FARTHEST)
         for source, target, index in code.references(first, last):
-            if target <= holder and not tables.is_vtable(target) and _calls_indirectly(code, index):
+            if target <= holder and not tables.is_vtable(target) and code.calls_indirectly(index):
                 instruction = code.refers(index, source, target)
                 if instruction is not None and instruction.kind in {"address", "call", "jump"}:
                     found.append((instruction.address, index))
     return found
-
-
-def _calls_indirectly(code: Code, index: int) -> bool:
-    return any(
-        instruction.kind in {"call", "jump"} and (not instruction.target or (instruction.memory and instruction.target not in code.imported))
-        for instruction in code.instructions(index)[0]
-    )
