@@ -14,6 +14,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -161,6 +163,8 @@ def _parts(work: _Package) -> Iterator[tuple[str, _Part]]:
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
             for name, encoded in zip(names, pool.map(_part_of_forked, names), strict=True):
                 yield name, msgspec.msgpack.decode(encoded, type=_Part)
+    except BrokenProcessPool as error:
+        raise GilgenError("A process that read a library was ended, most likely for lack of memory.", "Audit fewer packages at once, or on a larger machine.") from error
     finally:
         _forked = None
 
@@ -192,15 +196,27 @@ class _Package:
 
     def __init__(self, target: package.Package, wanted: Callable[[str], bool] | None = None) -> None:
         self._wanted = wanted
-        self.libraries = {name: elf.Library(path) for name, path in target.libraries.items()}
+        self.notices: list[str] = []
+        self.libraries = self._opened(target)
         machines = {library.machine for library in self.libraries.values()}
         self.machine = MACHINES[next(iter(machines))] if len(machines) == 1 else "several"
-        self.notices: list[str] = []
         self._codes: dict[str, Code] = {}
         self._tables: dict[str, Tables] = {}
         self.unreadable: dict[str, str] = {}
         self.reaches: dict[str, reach.Reach] = {}
         self._find_reach()
+
+    def _opened(self, target: package.Package) -> dict[str, elf.Library]:
+        """The libraries. Of what only bears the name of one, such as a linker's script, there is a notice."""
+        found = {}
+        for name, path in target.libraries.items():
+            if len(target.libraries) > 1 and _magic(path) not in {elf.MAGIC, b""}:
+                self.notices.append(f"Not audited: {name} is no library.")
+            else:
+                found[name] = elf.Library(path)
+        if not found:
+            raise ArtefactError(f"{target.name} has no library that can be read.", "Name a package, a wheel or a module that has one.")
+        return found
 
     def code(self, name: str) -> Code:
         """A library's code, read once."""
@@ -346,6 +362,15 @@ class _Package:
             verdict, reason = "undecidable", "it is a function of another package"
         evidence = Evidence(name, "", through=(symbol,) if verdict == "releases" else ())
         return msgspec.structs.replace(draft, verdict=verdict, reason=reason, evidence=evidence)
+
+
+def _magic(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except OSError:
+        return b""
 
 
 def _indices(code: Code, entries: list[Entry]) -> list[int]:

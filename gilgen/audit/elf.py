@@ -35,6 +35,9 @@ DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_STRSZ = 1, 5, 6, 7, 8, 1
 DT_RELRSZ, DT_RELR = 35, 36
 DT_HASH, DT_JMPREL, DT_PLTRELSZ, DT_GNU_HASH = 4, 23, 2, 0x6FFFFEF5
 
+MAGIC = b"\x7fELF"
+"""How every ELF file begins."""
+
 FOREIGN = 1 << 62
 """See `Library.pointers`."""
 

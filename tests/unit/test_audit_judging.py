@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gilgen import store
-from gilgen.audit import active, compare, overloads, package
+from gilgen.audit import active, auditing, compare, overloads, package
 from gilgen.audit.records import Audit, Evidence, Wrapper
 from gilgen.audit.tables import Entry
 from gilgen.commands import audit as verb
@@ -194,3 +196,15 @@ def test_a_file_that_is_not_named_like_a_wheel_is_said(tmp_path, name):
 )
 def test_modules_are_named_as_python_imports_them(relative, module):
     assert package.module_name(relative) == module
+
+
+def test_one_file_that_cannot_be_read_is_a_notice_and_not_the_end(tmp_path):
+    good = next(Path(importlib.util.find_spec("msgspec").submodule_search_locations[0]).glob("_core*.so"))
+    bad = tmp_path / "libscript.so"
+    bad.write_text("INPUT(libother.so)")
+    found = auditing.audit(package.of_files("two", [good, bad]))
+    assert found.wrappers
+    assert len(found.notices) == 1
+    assert "libscript.so" in found.notices[0]
+    with pytest.raises(ArtefactError, match="libscript"):
+        auditing.audit(package.of_files("one", [bad]))
