@@ -13,7 +13,7 @@ import click
 import msgspec
 from rich.table import Table
 
-from gilgen import plan, store
+from gilgen import store
 from gilgen.activate import installed
 from gilgen.audit import active, auditing, compare
 from gilgen.audit.records import Audit, State, Wrapper
@@ -84,6 +84,8 @@ def _audits(target: str, with_shims: bool) -> Iterator[Audit]:
     with common.step(f"Reading the wrappers of {Path(target).name}"):
         audit = auditing.audit_path(target)
     if with_shims:
+        from gilgen import plan  # noqa: PLC0415 - the planner takes longer to load than a small audit
+
         if target not in installed():
             raise ArtefactError(f"No shims for {target} are installed.", f"Build and install them: gilgen fix {target}")
         audit = active.with_shims(audit, plan.read(plan.ensure(target, None, common.say)))
