@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 
 import itk
 import numpy as np
+from counted import counts, since, write
 
 import gilgen
 
@@ -71,21 +70,11 @@ def main() -> None:
         write(result, ["registration", *filters()])
         return
     gilgen.activate("itk")
-    start = counts()
+    start = counts("itk")
     for name in names:
         work(name)
-        now = counts()
-        write(result, {key: (now[key][0] - start.get(key, (0, 0))[0], now[key][1] - start.get(key, (0, 0))[1]) for key in now})
-
-
-def counts() -> dict[str, tuple[int, int]]:
-    return {method.symbol: (method.released + method.guarded, method.passed) for method in gilgen.status()["itk"].methods}
-
-
-def write(path: str, value: object) -> None:
-    with open(f"{path}.new", "w") as file:
-        json.dump(value, file)
-    os.replace(f"{path}.new", path)
+        now = counts("itk")
+        write(result, since(start, now))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import glob
 import importlib
-import json
 import os
 import sys
 
 import vtkmodules
+from counted import counts, since, write
 from vtkmodules.vtkCommonDataModel import VTK_QUADRATIC_TETRA
 
 import gilgen
@@ -101,27 +101,14 @@ def main() -> None:
     found["vtkObject"].GlobalWarningDisplayOff()
     gilgen.activate("vtk")
     data = inputs(found)
-    start = counts()
+    start = counts("vtk")
     for name in names:
         try:
             work(found[name], data)
         except (TypeError, AttributeError, NotImplementedError, ValueError):
             continue
-        now = counts()
-        write(result, {key: (now[key][0] - start.get(key, (0, 0))[0], now[key][1] - start.get(key, (0, 0))[1]) for key in now})
-
-
-def counts() -> dict[str, tuple[int, int]]:
-    return {
-        method.symbol: (method.released + method.guarded, method.passed)
-        for method in gilgen.status()["vtk"].methods
-    }
-
-
-def write(path: str, value: object) -> None:
-    with open(f"{path}.new", "w") as file:
-        json.dump(value, file)
-    os.replace(f"{path}.new", path)
+        now = counts("vtk")
+        write(result, since(start, now))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ shim wheels, and needs neither a compiler nor headers.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
-import gc
 import importlib.machinery
 import importlib.util
 import json
@@ -19,13 +17,14 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from gilgen import match
 from gilgen.errors import ArtefactError, GilgenError, ToolkitNotFoundError, UnsupportedError
+from gilgen.garbage import no_collection
 from gilgen.model import Guard, Library, Manifest, Shim
 
 GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline")
@@ -110,22 +109,10 @@ def activate(*toolkits: str, guard: Guard = "pipeline") -> None:
     names = toolkits or installed()
     if not names:
         raise ToolkitNotFoundError("No shim wheel is installed.", "Build and install some with `gilgen fix vtk itk`.")
-    with _lock, _no_collection():
+    with _lock, no_collection():
         for shims in [_load(name) for name in names]:
             shims.activate(guard)
         _watch_imports()
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Put the garbage collector off: with a toolkit imported, one round takes longer than activation itself."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def deactivate(*toolkits: str) -> None:

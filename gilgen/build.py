@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -97,9 +98,17 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
     with tempfile.TemporaryDirectory(prefix="gilgen-build-") as scratch:
         jobs = [(file, Path(scratch) / f"{file.parent.name}-{file.stem}.o") for file in files]
 
+        failed = threading.Event()
+
         def compile_one(job: tuple[Path, Path]) -> Path:
             source, target = job
-            _call([*compiler.command, "-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{sources / 'native'}", "-c", str(source), "-o", str(target)])
+            if failed.is_set():  # or an interrupt, which ends the compilers first, would have to wait for those that follow
+                raise CompileError("Another file could not be compiled.")
+            try:
+                _call([*compiler.command, "-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{sources / 'native'}", "-c", str(source), "-o", str(target)])
+            except CompileError:
+                failed.set()
+                raise
             notify(source.name)
             return target
 

@@ -107,11 +107,16 @@ def generate(plan: Plan, folder: Path, machine: str) -> list[Path]:
         ArtefactError: `folder` holds something else.
         StoreError: it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MANIFEST).exists():
-        raise ArtefactError(f"{folder} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
+    refuse_foreign(folder)
     with store.new_folder(folder) as draft:
         write(plan, draft, machine)
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise ArtefactError where `folder` holds anything but generated sources."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MANIFEST).exists():
+        raise ArtefactError(f"{folder} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
 
 
 def write(plan: Plan, folder: Path, machine: str) -> None:

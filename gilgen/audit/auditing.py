@@ -5,9 +5,7 @@ Nothing is imported, nothing is called, and no header is needed.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import multiprocessing
 import os
 import threading
@@ -25,6 +23,7 @@ from gilgen.audit.code import Code
 from gilgen.audit.records import Audit, Evidence, Module, State, Wrapper
 from gilgen.audit.tables import Entry, Tables
 from gilgen.errors import ArtefactError, GilgenError
+from gilgen.garbage import no_collection
 
 FAMILIES = {
     "pybind11": (b"__pybind11_", b"pybind11_builtins"),
@@ -57,6 +56,12 @@ CALLING = frozenset({
 })  # fmt: skip
 """CPython's functions that run what may be Python (Include/cpython/abstract.h, Include/ceval.h)."""
 
+OFFERING = (
+    "PyModule_Create", "PyModule_Create2", "PyModuleDef_Init", "PyType_Ready", "PyType_FromSpec", "PyType_FromSpecWithBases",
+    "PyType_FromModuleAndSpec", "PyCFunction_NewEx", "PyCMethod_New",
+)  # fmt: skip
+"""CPython's functions, one of which a library needs to offer anything to Python."""
+
 HOLDS: State = "holds"
 
 MACHINES = {"x64": "x86_64", "AArch64": "aarch64"}
@@ -74,7 +79,7 @@ def audit(target: package.Package, say: Say = lambda _: None) -> Audit:
     Raises:
         ArtefactError: a library is not one that can be read, or none is an extension module.
     """
-    with _collector_at_rest():
+    with no_collection():
         return _audit(target, say)
 
 
@@ -88,7 +93,7 @@ def releasing(target: package.Package, wanted: Callable[[str], bool]) -> dict[st
     Raises:
         ArtefactError: a library is not one that can be read.
     """
-    with _collector_at_rest():
+    with no_collection():
         work = _Package(target, wanted)
         found: dict[str, set[State]] = {}
         for name in list(work.reaches):
@@ -96,18 +101,6 @@ def releasing(target: package.Package, wanted: Callable[[str], bool]) -> dict[st
                 if wrapper.kind in {"method", "function"} and wanted(wrapper.name):
                     found.setdefault(wrapper.name, set()).add(wrapper.verdict)
     return {name: verdict for name, verdicts in found.items() if (verdict := compare.together(verdicts)) != "holds"}
-
-
-@contextlib.contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Without garbage collection, which would look through a quarter of a million records again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _audit(target: package.Package, say: Say) -> Audit:
@@ -275,7 +268,7 @@ class _Package:
         return part
 
     def _is_module(self, name: str) -> bool:
-        return self.libraries[name].mentions(["PyModule_Create2", "PyModuleDef_Init", "PyType_Ready", "PyType_FromSpec", "PyModule_Create", "PyType_FromSpecWithBases", "PyType_FromModuleAndSpec", "PyCFunction_NewEx", "PyCMethod_New"])
+        return self.libraries[name].mentions(OFFERING)
 
     def module(self, name: str) -> tuple[Module, list[Wrapper]] | None:
         """What one library offers to Python; None where it offers nothing."""
@@ -333,7 +326,6 @@ class _Package:
                     yield draft if not overload else msgspec.structs.replace(draft, overload=overload)
             else:
                 yield from _released(found, judge, entry, index, draft, signatures, family)
-
 
     def _calling(self, name: str, family: str) -> frozenset[int]:
         """The functions of a module that directly reach a call of Python's; not asked where observers tell."""
@@ -409,8 +401,7 @@ def _released(found: reach.Reach, judge: paths.Judge, entry: Entry, index: int, 
         yield from (record(overload, "undecidable", "its code could not be read to its end", judged.site) for overload in signatures)
         return
     if not judged.mixed:
-        where = found.chain(index)
-        reason = "its own code releases" if len(where) == 1 and where[0] in reach.RELEASING else "what it calls releases"
+        reason = "its own code releases" if len(through) == 1 and through[0] in reach.RELEASING else "what it calls releases"
         yield from (record(overload, "releases", reason, judged.site) for overload in signatures)
         return
     told_apart = overloads.told_apart(judge, index, entry, signatures) if family == "vtk" and len(signatures) > 1 else {}

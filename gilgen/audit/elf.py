@@ -178,7 +178,7 @@ class Library:
     @_explained
     def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, int]:
         """Functions that this library defines and exports and whose mangled name is `wanted`: name -> address."""
-        table = self._symbols()
+        table = self.symbols
         defined = table[(table["section"] != 0) & ((table["info"] & 15) == STT_FUNC) & (table["value"] != 0)]
         strings = self._strings
         found = {}
@@ -191,7 +191,7 @@ class Library:
     @_explained
     def imports(self, prefixes: Iterable[bytes]) -> bool:
         """Whether it imports a symbol whose name begins with one of `prefixes`."""
-        table = self._symbols()
+        table = self.symbols
         names = table["name"][table["section"] == 0].tolist()
         wanted = tuple(prefixes)
         return any(self._strings.startswith(wanted, name) for name in names)
@@ -199,7 +199,7 @@ class Library:
     @_explained
     def slots(self, symbol: str) -> dict[str, int]:
         """How many slots name `symbol`: kind of relocation -> count."""
-        table = self._symbols()
+        table = self.symbols
         wanted = symbol.encode() + b"\0"
         indices = [index for index, name in enumerate(table["name"].tolist()) if self._strings.startswith(wanted, name)]
         counts: dict[str, int] = {}
@@ -220,7 +220,7 @@ class Library:
         relative = next(kind for kind, name in RELOCATIONS[self.machine].items() if name == RELATIVE)
         addends = relocations["addend"][(relocations["info"] & 0xFFFFFFFF) == relative]
         addresses = np.fromiter(definitions.values(), "<i8")
-        return bool(np.isin(addends, addresses).any() or np.isin(self._packed_addends(), addresses).any())
+        return bool(np.isin(addends, addresses).any() or np.isin(self._packed()[:, 1], addresses).any())
 
     @property
     def mapped(self) -> list[tuple[int, int]]:
@@ -248,10 +248,6 @@ class Library:
     @functools.cached_property
     def symbols(self) -> NDArray[np.void]:
         """The dynamic symbol table."""
-        return self._read_symbols()
-
-    @_explained
-    def _read_symbols(self) -> NDArray[np.void]:
         return self._symbols()
 
     @_explained
@@ -355,6 +351,7 @@ class Library:
                 return int(address - start + offset)
         raise ArtefactError(f"{self.path} is damaged: nothing is mapped at {address:#x}.", REINSTALL)
 
+    @_explained
     def _symbols(self) -> NDArray[np.void]:
         return np.frombuffer(self._map, SYMBOL, self._symbol_count(), self._offset(self._tags[DT_SYMTAB][0])).copy()
 
@@ -375,10 +372,6 @@ class Library:
             self.spend(8)
             last += 1
         return last + 1
-
-    def _packed_addends(self) -> NDArray[np.int64]:
-        """What the slots of the compact relative relocations hold: there the addend stands in the slot itself."""
-        return self._packed()[:, 1]
 
     def _packed(self) -> NDArray[np.int64]:
         """The compact relative relocations: rows of (slot, what it holds)."""

@@ -8,6 +8,7 @@ that it wraps, whose mangled name tells which one it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import cxxfilt
 
@@ -36,8 +37,8 @@ def described(entry: Entry, family: str, tables: Tables) -> tuple[str, str, tupl
     return entry.owner, entry.name, ("",)
 
 
-def _several(lines: object) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(lines))  # type: ignore[call-overload]
+def _several(lines: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(lines))
     return found if len(found) > 1 else ("",)
 
 
@@ -72,7 +73,7 @@ def vtk_signatures(entry: Entry) -> list[tuple[str, str]]:
 def told_apart(judge: paths.Judge, index: int, entry: Entry, signatures: tuple[str, ...]) -> dict[str, tuple[State, int]]:
     """Which overloads of a mixed VTK wrapper release: Python signature -> (verdict, where it was read).
 
-    Overloads whose C++ method is called nowhere by name (it is inline) stay out, but for the last one left.
+    Overloads whose C++ method is called nowhere by name (it is inline) stay out.
     """
     declared = {signature: _parameters(declaration) for signature, declaration in vtk_signatures(entry) if signature in signatures}
     found: dict[str, tuple[State, int]] = {}

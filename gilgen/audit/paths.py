@@ -30,6 +30,7 @@ DEEPEST = 8
 MOST_WAYS = 1 << 17
 """Ways that jumps by a register may lead on in one function: an interpreter's 256 jumps to 256 cases, twice."""
 
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one function does.
@@ -194,9 +195,7 @@ class Judge:
 
     def _table(self, instruction: Instruction, index: int) -> _Effect:
         """What a table of overloads does that is handed to VTK's dispatcher."""
-        if VTK_OVERLOADS not in self.code.known or instruction.target not in self.tables.methods:
-            return NOTHING
-        if not reach.overload_calls(self.code, index):
+        if (instruction.address, index) not in reach.dispatched(self.code, self.tables).get(instruction.target, ()):
             return NOTHING
         releases = holds = False
         for method in self.tables.methods[instruction.target]:

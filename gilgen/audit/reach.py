@@ -140,21 +140,13 @@ def dispatched(code: Code, tables: Tables) -> dict[int, list[tuple[int, int]]]:
     """The tables that functions hand to VTK's dispatcher: table -> (site, index of the function)."""
     if code.dispatched is None:
         code.dispatched = {}
-        functions = {index for symbol in [number for number, name in enumerate(code.names) if name == VTK_OVERLOADS] for way in code.ways_to.get(symbol, ()) for _, index in _callers(code, way)}
+        symbols = [number for number, name in enumerate(code.names) if name == VTK_OVERLOADS]
+        functions = {index for symbol in symbols for way in code.ways_to.get(symbol, ()) for _, index in _callers(code, way)}
         for index in sorted(functions):
             for instruction in code.instructions(index)[0]:
                 if instruction.kind == "address" and not instruction.memory and instruction.target in tables.methods:
                     code.dispatched.setdefault(instruction.target, []).append((instruction.address, index))
     return code.dispatched
-
-
-def overload_calls(code: Code, index: int) -> list[int]:
-    """The addresses in a function at which VTK's dispatcher is called or jumped to."""
-    return [
-        instruction.address
-        for instruction in code.instructions(index)[0]
-        if instruction.kind in {"call", "jump"} and code.symbol_at(instruction.target, memory=instruction.memory) == VTK_OVERLOADS
-    ]
 
 
 def _takers(code: Code, tables: Tables, function: int) -> list[tuple[int, int]]:

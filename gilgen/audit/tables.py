@@ -215,14 +215,9 @@ class Tables:
     @functools.cached_property
     def heap_types(self) -> dict[int, str]:
         """Slot arrays of heap types: address -> the name in the PyType_Spec that points to it."""
-        places = self.places
-        numbers = self._numbers(places - 8)
-        spec_like = (numbers > 0) & (numbers < 128)  # noqa: PLR2004 - the highest slot of any Python yet is below
-        slot_like = np.nonzero(spec_like)[0]
-        candidates = set((places[slot_like] - 8).tolist())
         found = {}
-        for start in sorted(candidates):
-            if start - slots.SLOT in candidates:
+        for start in sorted(self._slot_places):
+            if start - slots.SLOT in self._slot_places:
                 continue
             for holder in self.holders(start):
                 name = self.library.text(self.pointer(holder - 24), 512) if self.pointer(holder - 24) else None
@@ -289,17 +284,9 @@ class Tables:
 
     @functools.cached_property
     def _slot_places(self) -> set[int]:
+        """Where a slot of a heap type may stand: a small number, and a pointer behind it."""
         numbers = self._numbers(self.places - 8)
-        return set((self.places[(numbers > 0) & (numbers < 128)] - 8).tolist())  # noqa: PLR2004
-
-    @functools.cached_property
-    def module_name(self) -> str:
-        """The name in the module's definition; empty where none was found."""
-        for start in self.methods:
-            for holder in self.holders(start):
-                if name := self._module_at(holder):
-                    return name
-        return ""
+        return set((self.places[(numbers > 0) & (numbers < 128)] - 8).tolist())  # noqa: PLR2004 - the highest slot of any Python yet is below
 
     @functools.cached_property
     def property_tables(self) -> dict[int, str]:

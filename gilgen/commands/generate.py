@@ -10,7 +10,6 @@ import click
 
 from gilgen import generate, plan, store
 from gilgen.commands import common
-from gilgen.errors import ArtefactError
 
 
 def generated(toolkit: str, headers_dir: Path | None, notify: plan.Notify) -> tuple[str, store.Made]:
@@ -45,7 +44,6 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, folder: Path | 
 
 def _copy(source: Path, target: Path) -> None:
     """Put generated sources where the user wants them, but never over something else."""
-    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / generate.MANIFEST).exists())):
-        raise ArtefactError(f"{target} is not empty and was not made by gilgen.", "Name an empty or a new folder with -o.")
+    generate.refuse_foreign(target)
     with store.new_folder(target) as draft:
         shutil.copytree(source, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
