@@ -119,12 +119,14 @@ def _build(scratch: Path) -> Path:
 
 def _plan(root: Path) -> Any:
     """A plan that releases every function of the miniature, which passes for a VTK."""
+    import cxxfilt  # noqa: PLC0415
+
     from gilgen.audit import elf  # noqa: PLC0415
     from gilgen.model import Coverage, Decision, Headers, Library, Plan  # noqa: PLC0415
 
     def decision(symbol: str, guard: Any, *carriers: str, walker: str = "") -> Decision:
         return Decision(
-            python=symbol, declaration=symbol, symbol=symbol, action="release", reason="rule:bench", why="To be measured.",
+            python=symbol, declaration=cxxfilt.demangle(symbol), symbol=symbol, action="release", reason="rule:bench", why="To be measured.",
             guard=guard, walker=walker, carriers=carriers, library=f"{PACKAGE}/libmeasured.so", copies=1,
         )  # fmt: skip
 

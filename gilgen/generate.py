@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from gilgen import store, toolkits
+from gilgen import consistent, store, toolkits
 from gilgen._version import __version__
 from gilgen.errors import ArtefactError
 from gilgen.model import Decision, Manifest, Plan, Shim
@@ -56,7 +56,9 @@ def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str, noti
     key = store.key_of(plan_made.key, machine, *_ingredients())
 
     def make(folder: Path) -> None:
-        write(store.read(plan_made.folder / "plan.json", Plan), folder, machine)
+        plan = store.read(plan_made.folder / "plan.json", Plan)
+        consistent.refuse_undefined(plan)
+        write(plan, folder, machine)
 
     return store.ensure("generate", toolkit, version, key, make, notify)
 
@@ -104,7 +106,7 @@ def generate(plan: Plan, folder: Path, machine: str) -> list[Path]:
         The files written, relative to `folder`, sorted.
 
     Raises:
-        ArtefactError: `folder` holds something else.
+        ArtefactError: `folder` holds something else, or the plan contradicts itself.
         StoreError: it cannot be written.
     """
     refuse_foreign(folder)
@@ -120,7 +122,8 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def write(plan: Plan, folder: Path, machine: str) -> None:
-    """Fill `folder`, which exists, with the sources and the manifest."""
+    """Fill `folder`, which exists, with the sources and the manifest; a plan that contradicts itself is refused."""
+    consistent.refuse_inconsistent(plan)
     with store.explained(folder):
         for name, text in sources(plan, machine).items():
             path = folder / name

@@ -187,9 +187,10 @@ class PretendToolkit:
     def decision(self, name: str, text: str, **changes) -> Decision:
         """Release a function, "pretend::Work::sleep", whose carriers are `text`."""
         short = name.removeprefix("pretend::")
+        static = "static " * changes.get("static", False)
         draft = Decision(
             python=short.replace("::", "."),
-            declaration=f"{name}(...)",
+            declaration=f"{static}{name}(...)",
             symbol=self.symbols[name],
             action="release",
             reason="rule:pretend",

@@ -22,7 +22,7 @@ from packaging.utils import parse_wheel_filename
 from gilgen import build, generate, store
 from gilgen._version import __version__
 from gilgen.errors import ArtefactError, CompileError, InstallError, NoCompilerError, StoreError
-from gilgen.model import Coverage, Headers, Plan
+from gilgen.model import Coverage, Headers, Library, Plan
 
 MACHINE = platform.machine()
 
@@ -31,7 +31,7 @@ MACHINE = platform.machine()
 def sources(tmp_path):
     """The smallest shim library there is: one without shims would have empty tables."""
     decision = support.Decision("vtkThing.Work", "void vtkThing::Work()", "_ZN8vtkThing4WorkEv", "release", "rule:x", "Why.", carriers=("void",), library="v/libvtkThing.so", copies=1)
-    plan = Plan("vtk", "9.6.2", "vtkmodules", "key", Headers("vtk", "9.6.2", "9.6.2", "/h", (), "a test"), (), (decision,), Coverage(0, 0, 0, 0))
+    plan = Plan("vtk", "9.6.2", "vtkmodules", "key", Headers("vtk", "9.6.2", "9.6.2", "/h", (), "a test"), (Library("v/libvtkThing.so", 1, "", defines=True),), (decision,), Coverage(0, 0, 0, 0))
     generate.generate(plan, tmp_path / "sources", MACHINE)
     return tmp_path / "sources"
 

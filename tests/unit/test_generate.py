@@ -13,7 +13,7 @@ import support
 
 from gilgen import generate, store
 from gilgen.errors import ArtefactError, StoreError
-from gilgen.model import Coverage, Decision, Headers, Manifest, Plan
+from gilgen.model import Coverage, Decision, Headers, Library, Manifest, Plan
 
 MACHINE = platform.machine()
 
@@ -34,7 +34,8 @@ def decision(name="vtkThing.Work", **changes):
 
 
 def plan(*decisions):
-    return Plan("vtk", "9.6.2", "vtkmodules", "key", Headers("vtk", "9.6.2", "9.6.2", "/h", (), "a test"), (), decisions, Coverage(0, 0, 0, 0))
+    libraries = tuple(Library(path, 1, "", defines=True) for path in sorted({decision.library for decision in decisions}))
+    return Plan("vtk", "9.6.2", "vtkmodules", "key", Headers("vtk", "9.6.2", "9.6.2", "/h", (), "a test"), libraries, decisions, Coverage(0, 0, 0, 0))
 
 
 SEVERAL = (
@@ -42,7 +43,7 @@ SEVERAL = (
     decision("vtkThing.Text", symbol="_ZN8vtkThing4TextESs", declaration="std::string vtkThing::Text(std::string)", carriers=("Hidden", "Hidden")),
     decision("vtkThing.Half", symbol="_ZNK8vtkThing4HalfEf", declaration="float vtkThing::Half(float) const", carriers=("float", "float"), guard="none"),
     decision("vtkThing.Make", symbol="_ZN8vtkThing4MakeEv", declaration="static vtkThing* vtkThing::Make()", carriers=("void*",), static=True),
-    decision("vtkOther.Update", symbol="_ZN8vtkOther6UpdateEv", carriers=("void",), library="vtkmodules/libvtkOthers-9.6.so", copies=3, guard="pipeline", walker="algorithm"),
+    decision("vtkOther.Update", symbol="_ZN8vtkOther6UpdateEv", declaration="virtual void vtkOther::Update()", carriers=("void",), library="vtkmodules/libvtkOthers-9.6.so", copies=3, guard="pipeline", walker="algorithm"),
     decision("vtkOther.Kept", symbol="_ZN8vtkOther4KeptEv", carriers=("void",), action="keep", reason="hazard:uses-cpython"),
 )
 

@@ -188,7 +188,7 @@ def test_another_copy_of_the_toolkit_in_the_process_is_never_touched(site, tmp_p
 
 
 def test_an_unknown_symbol_binds_nothing(site, tmp_path):
-    decision = site.toolkit.decision("pretend::Work::spin", "void double")
+    decision = site.toolkit.decision("pretend::Work::spin", "void float")
     wrong = support.replace(decision, symbol="_ZN7pretend4Work4spinEf", python="Work.wrong")
     shims = support.shims_for(site.toolkit.plan((wrong,)), tmp_path)
     code = """
