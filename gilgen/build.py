@@ -105,7 +105,7 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
             if failed.is_set():  # or an interrupt, which ends the compilers first, would have to wait for those that follow
                 raise CompileError("Another file could not be compiled.")
             try:
-                _call([*compiler.command, "-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{sources / 'native'}", "-c", str(source), "-o", str(target)])
+                call([*compiler.command, "-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{sources / 'native'}", "-c", str(source), "-o", str(target)])
             except CompileError:
                 failed.set()
                 raise
@@ -117,7 +117,7 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
             objects = sorted(pool.map(compile_one, jobs))
         linked = Path(scratch) / "linked.so"
         runtime = ["-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
-        _call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
+        call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
 
 
@@ -135,7 +135,8 @@ def _loaded(name: str) -> Path:
     return next(Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if Path(line.partition("/")[2]).name.startswith(name))
 
 
-def _call(command: list[str]) -> None:
+def call(command: list[str]) -> None:
+    """Run a compiler; raises CompileError with its words and the command where it refuses."""
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise CompileError(

@@ -27,7 +27,7 @@ def refuse_inconsistent(plan: Plan) -> None:
     defining = {library.path for library in plan.libraries if library.defines}
     seen: set[str] = set()
     for decision in plan.decisions:
-        if decision.action != "release":
+        if decision.action == "keep":
             continue
         wrong = _contradiction(decision)
         if decision.symbol in seen:
@@ -60,7 +60,7 @@ def refuse_undefined_below(plan: Plan, root: Path) -> None:
     """As `refuse_undefined`, for the libraries below `root`."""
     from gilgen.audit import elf  # noqa: PLC0415 - it brings numpy, which sources from the cache do not need
 
-    releases = [decision for decision in plan.decisions if decision.action == "release"]
+    releases = [decision for decision in plan.decisions if decision.action != "keep"]
     wanted = {decision.symbol.encode() for decision in releases}
     first: dict[str, str] = {}
     copies: Counter[str] = Counter()

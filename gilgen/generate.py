@@ -53,7 +53,7 @@ class ShimSource:
 
 def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str, notify: Callable[[str], None] = lambda _: None) -> store.Made:
     """Generate the sources for a plan unless they are there."""
-    key = store.key_of(plan_made.key, machine, *_ingredients())
+    key = store.key_of(plan_made.key, machine, *ingredients())
 
     def make(folder: Path) -> None:
         plan = store.read(plan_made.folder / "plan.json", Plan)
@@ -63,7 +63,7 @@ def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str, noti
     return store.ensure("generate", toolkit, version, key, make, notify)
 
 
-def _ingredients() -> list[str]:
+def ingredients() -> list[str]:
     """Everything besides the plan that the sources are made from."""
     folders = (resources.files("gilgen.templates"), resources.files("gilgen.native"))
     files = sorted((entry for folder in folders for entry in folder.iterdir() if entry.is_file()), key=lambda entry: entry.name)
@@ -138,20 +138,21 @@ def sources(plan: Plan, machine: str) -> dict[str, str]:
     by_library: dict[str, list[ShimSource]] = defaultdict(list)
     for decision, shim in shims:
         by_library[PurePosixPath(decision.library).name.split(".")[0]].append(shim)
-    environment = _environment(toolkit=plan.toolkit, version=plan.version, gilgen=__version__)
-    files = {f"shims/{library}.cpp": environment.get_template("shims.cpp.jinja").render(library=library, shims=group) for library, group in sorted(by_library.items())}
+    filling = environment(toolkit=plan.toolkit, version=plan.version, gilgen=__version__)
+    files = {f"shims/{library}.cpp": filling.get_template("shims.cpp.jinja").render(library=library, shims=group) for library, group in sorted(by_library.items())}
     every = [shim for _, shim in shims]
-    files["shims/table.cpp"] = environment.get_template("table.cpp.jinja").render(shims=every, entry_count=sum(shim.copies for shim in every))
+    files["shims/table.cpp"] = filling.get_template("table.cpp.jinja").render(shims=every, entry_count=sum(shim.copies for shim in every))
     native = resources.files("gilgen.native")
     for name in (*NATIVE, f"upstream_{plan.toolkit}.cpp"):
         files[f"native/{name}"] = (native / name).read_text(encoding="utf-8")
-    files["CMakeLists.txt"] = environment.get_template("CMakeLists.txt.jinja").render(
+    files["CMakeLists.txt"] = filling.get_template("CMakeLists.txt.jinja").render(
         sources=sorted(name for name in files if name.endswith(".cpp")), flags=FLAGS,
     )
     return files
 
 
-def _environment(**values: Any) -> jinja2.Environment:
+def environment(**values: Any) -> jinja2.Environment:
+    """What fills the templates; `values` are known to all of them."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gilgen.templates", ""),
         undefined=jinja2.StrictUndefined,
@@ -189,14 +190,15 @@ def _shim_source(decision: Decision, walkers: tuple[str, ...], index: int, first
         walker=walkers.index(decision.walker),
         copies=decision.copies,
         static=decision.static,
-        result=_result_type(decision.carriers[0], machine),
+        result=result_type(decision.carriers[0], machine),
         parameters=", ".join(f"{kind} {name}" for kind, name in zip(types, names, strict=True)),
         types=", ".join(types),
         arguments=", ".join(names),
     )
 
 
-def _result_type(carrier: str, machine: str) -> str:
+def result_type(carrier: str, machine: str) -> str:
+    """The type in `gilgen.hpp` of a shim's result."""
     if carrier == "Hidden":
         return "HiddenResult"
     if carrier in {"float", "double"}:

@@ -123,7 +123,7 @@ def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notif
     names = toolkit.header_files(Path(headers.root))
     if not names:
         raise ScanError(f"No headers to read in {headers.root}.", f"Run: gilgen headers {toolkit.name}")
-    flags = [*FLAGS, *_string_flags(installation), *toolkit.clang_flags(headers)]
+    flags = [*FLAGS, *string_flags(installation), *toolkit.clang_flags(headers)]
     key = store.key_of(
         store.key_of_files([Path(headers.root) / name for name in names]),
         *flags,
@@ -139,7 +139,7 @@ def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notif
         return _make(folder, headers, names, flags)
 
 
-def _string_flags(installation: Installation) -> list[str]:
+def string_flags(installation: Installation) -> list[str]:
     """What makes std::string mangle as it does in the installed libraries.
 
     libstdc++ has two of them; portable wheels are often built with the older. The first library that
@@ -223,6 +223,12 @@ def _worth_reading_alone(root: str, names: list[str], incomplete: set[str]) -> l
     The others would fail alone just as they failed in company. Includes that a condition leaves out
     count too: that costs a second reading at most, never a wrong one.
     """
+    doubtful = including(root, names, incomplete)
+    return [name for name in names if name not in doubtful][:ALONE_LIMIT]
+
+
+def including(root: str, names: Iterable[str], those: set[str]) -> set[str]:
+    """Which of `names` are among `those` or include one of them, however far down."""
     included: dict[str, set[str]] = {}
 
     def directly(name: str) -> set[str]:
@@ -240,7 +246,7 @@ def _worth_reading_alone(root: str, names: list[str], incomplete: set[str]) -> l
             waiting.extend(fresh)
         return found
 
-    return [name for name in names if not closure(name) & incomplete][:ALONE_LIMIT]
+    return {name for name in names if closure(name) & those}
 
 
 def _parts(names: list[str]) -> list[list[str]]:

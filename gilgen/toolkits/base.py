@@ -80,6 +80,10 @@ class Toolkit(Protocol):
     debian: DebianPackages
     walkers: tuple[str, ...]
     """How the native guard finds the filters upstream, by name, in the order of `native/upstream_*.cpp`."""
+    walked: dict[str, str]
+    """The C++ class that each of `walkers` takes an object for."""
+    declarations_only: tuple[str, ...]
+    """Macros that keep the definitions of its templates out of its headers."""
     wrappers_hold_code: bool
     """The extension modules hold the toolkit's own code too, so importing CPython's API says nothing of it."""
     releasing_witness: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from gilgen.model import Headers
 from gilgen.toolkits import installed
@@ -24,6 +25,8 @@ class Itk:
     header_dirs = ("ITK-*", "")
     sdk = ""
     walkers = ("", "process", "data")
+    walked: ClassVar[dict[str, str]] = {"process": "itk::ProcessObject", "data": "itk::DataObject"}
+    declarations_only = ("ITK_MANUAL_INSTANTIATION",)
     wrappers_hold_code = True
     releasing_witness = ""
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from gilgen.errors import ToolkitNotFoundError
 from gilgen.model import Headers
@@ -48,6 +49,8 @@ class Vtk:
     header_dirs = ("vtk-9*", "")
     sdk = "vtk_sdk"
     walkers = ("", "algorithm", "executive")
+    walked: ClassVar[dict[str, str]] = {"algorithm": "vtkAlgorithm", "executive": "vtkExecutive"}
+    declarations_only = ()
     wrappers_hold_code = False
     releasing_witness = "vtkAlgorithm.Update"
 

@@ -343,4 +343,4 @@ def test_an_interrupt_leaves_no_worker(monkeypatch, tmp_path):
 def test_which_string_the_libraries_use(tmp_path, content, flags):
     (tmp_path / "first.so").write_bytes(b"\0no strings at all\0")
     (tmp_path / "second.so").write_bytes(content)
-    assert scan._string_flags(installation(tmp_path, "first.so", "absent.so", "second.so")) == flags
+    assert scan.string_flags(installation(tmp_path, "first.so", "absent.so", "second.so")) == flags
