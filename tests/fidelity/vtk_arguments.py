@@ -1,0 +1,136 @@
+"""Arguments for a VTK method, from what the wheel's documentation says of its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import vtk_data
+import vtkmodules.all as vtk
+from signatures import Parameter, Signature
+
+TYPES = {cls.lower(): cls for cls in dir(vtk) if cls.startswith("vtk")}
+
+WHOLE = re.compile(r"^(unsigned |signed )?(int|long|short|char|long long|unsigned|vtkIdType|vtkTypeBool|vtkMTimeType|vtkTypeU?Int\d+|size_t|std::size_t|u?int\d+_t)( int)?$")
+REAL = re.compile(r"^(float|double|ValueType|vtkTypeFloat\d+)$")
+TEXT = re.compile(r"^(std::string|vtkStdString|std::string_view)$")
+SMALL = re.compile(r"port|piece|index|idx|id$|comp|ghost|start|begin|source|dest|src|remote|tag|timestep|offset|level|thread|block|slice", re.IGNORECASE)
+
+INTO_OBJECT = ("vtkDataArray", "vtkPoints", "vtkDataObject", "vtkIdList")
+
+
+class CannotMakeError(Exception):
+    """No argument of this type can be made; the message names the type."""
+
+
+def arguments(signature: Signature, suggestions: dict[str, Any], *, other: int = 0) -> Iterator[list[Any]]:
+    """Lists of arguments to be tried.
+
+    Args:
+        signature: what is known of the parameters.
+        suggestions: values by a parameter's type or name, where the recipe knows better.
+        other: which of several values to take; 0 are the most ordinary.
+    """
+    yield [value(parameter, suggestions, other) for parameter in signature.parameters]
+
+
+def value(parameter: Parameter, suggestions: dict[str, Any], other: int) -> Any:
+    for key in (parameter.name, f"{parameter.kind} {parameter.mark}".strip()):
+        if key in suggestions:
+            suggested = suggestions[key]
+            return suggested() if callable(suggested) and not isinstance(suggested, type) else suggested
+    kind, mark, name = parameter.kind, parameter.mark, parameter.name
+    if kind.startswith("vtkSmartPointer<"):
+        kind, mark = kind[16:-1], "*"
+    if TEXT.match(kind) or (kind == "char" and mark == "*" and parameter.const):
+        return _text(name)
+    if kind == "void" and mark:
+        return bytearray(1024)
+    if WHOLE.match(kind) or REAL.match(kind) or kind == "bool":
+        return _number(parameter, other)
+    if kind.startswith("std::vector<"):
+        inner = kind[12:-1].removesuffix(">")
+        return [] if "vtk" in inner and not WHOLE.match(inner) else ([0, 1, 2] if WHOLE.match(inner) else [0.5, 1.5, 2.5] if REAL.match(inner) else ["a", "b"])
+    if kind.startswith("vtk") and hasattr(vtk, kind):
+        return instance(kind)
+    if re.match(r"^[A-Z]\w+$", kind) and not mark:
+        return other  # most likely an enumeration of the class
+    raise CannotMakeError(f"{parameter.kind} {parameter.mark}".strip())
+
+
+def _text(name: str) -> str:
+    low = name.lower()
+    if "dir" in low:
+        return "folder"
+    if "file" in low or "name" in low or "path" in low or low in {"f", "fname"}:
+        return "file.vtk"
+    return "scalars"
+
+
+def _number(parameter: Parameter, other: int) -> Any:
+    kind, mark, name, size = parameter.kind, parameter.mark, parameter.name, parameter.size
+    real = bool(REAL.match(kind))
+    if mark == "&" or (mark == "&&"):
+        return vtk.reference(0.5 if real else 0) if not parameter.const else (0.5 if real else 1)
+    if mark:
+        count = size or 12
+        if kind == "char":
+            return bytearray(64) if not parameter.const else "text"
+        if kind == "bool":
+            return [False] * count
+        if real:
+            return _reals(name, count)
+        return [0, 2, 0, 2, 0, 2] if count == 6 else [index % 4 for index in range(count)]
+    if kind == "bool":
+        return bool(other % 2)
+    if kind == "char":
+        return "a"
+    if real:
+        return 0.75 if other == 0 else 2.5
+    if "type" in name.lower() and "cell" not in name.lower():
+        return vtk.VTK_DOUBLE
+    if SMALL.search(name):
+        return 0 if other == 0 else 1
+    return 3 if other == 0 else 1
+
+
+def _reals(name: str, count: int) -> list[float]:
+    low = name.lower()
+    if count == 6 or "bounds" in low:
+        return [-1.0, 1.5, -1.0, 1.5, -1.0, 1.5][:count]
+    if low.endswith("2") or low == "b":
+        return [1.5, 1.25, 1.0, *vtk_data.values(count)][:count]
+    if count == 2:
+        return [0.25, 1.75]
+    if count in {9, 16}:
+        side = 3 if count == 9 else 4
+        return [1.0 if index % (side + 1) == 0 else 0.0 for index in range(count)]
+    return [-0.25, 0.125, 0.5, *vtk_data.values(count)][:count]
+
+
+def concrete(kind: str) -> str:
+    """A class that can be made, of this kind: itself, or the first below it."""
+    if kind in vtk_data.MAKERS:
+        return kind
+    base = getattr(vtk, kind)
+    names = [kind, *sorted(name for name in dir(vtk) if name.startswith("vtk") and name != kind and _below(name, base))]
+    for name in names:
+        try:
+            getattr(vtk, name)()
+        except (TypeError, NotImplementedError):
+            continue
+        return name
+    raise CannotMakeError(kind)
+
+
+def _below(name: str, base: type) -> bool:
+    cls = getattr(vtk, name)
+    return isinstance(cls, type) and issubclass(cls, base)
+
+
+def instance(kind: str) -> Any:
+    """An object of this kind with something in it, where that is known."""
+    name = concrete(kind)
+    made = vtk_data.populated(name)
+    return getattr(vtk, name)() if made is None else made

@@ -1,0 +1,153 @@
+"""Recipes for VTK: for a method of the plan, objects of the classes that have it, and arguments for each overload."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import signatures
+import vtk_arguments
+import vtk_data
+import vtk_describe
+import vtk_setup
+import vtkmodules.all as vtk
+
+describe = vtk_describe.describe
+
+ALL_CLASSES = {"vtkAlgorithm.Update": 10_000, "vtkAlgorithm.UpdateInformation": 40, "vtkWriter.Write": 100}
+"""How many classes a method is called of; `FEW` for all others."""
+
+FEW = 8
+
+
+@dataclass
+class Call:
+    """A call that is ready to be made, and what is looked at after it."""
+
+    function: Callable[..., Any]
+    arguments: list[Any]
+    watched: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Case:
+    """One call of one overload on an object of one class, prepared in one way."""
+
+    name: str
+    make: Callable[[], Call]
+
+
+_names: list[str] = []
+"""Every class that can be made; Python's own subclasses stand under the names of VTK's."""
+
+_output: list[Any] = [None]
+
+
+def load(job: dict[str, Any]) -> None:
+    """Whatever could differ from run to run is pinned down."""
+    vtk.vtkSMPTools.SetBackend("Sequential")
+    vtk.vtkSMPTools.Initialize(1)
+    vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
+    vtk_setup.POOL = job.get("pool", "")
+    _names.extend(in_a_fork(lambda: [name for name in sorted(dir(vtk)) if name.startswith("vtk") and vtk_setup.can_be_made(name)]))
+
+
+def in_a_fork(function: Callable[[], Any]) -> Any:
+    """What a function returns, without any trace of it in this process."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(reading)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        with os.fdopen(writing, "w") as pipe:
+            json.dump(function(), pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    os.waitpid(process, 0)
+    return json.loads(text)
+
+
+def reset() -> None:
+    vtk.vtkMath.RandomSeed(17)
+    random.seed(17)
+    ctypes.CDLL(None).srand(17)
+    messages()
+
+
+def messages() -> str:
+    """What VTK had to say since the last time."""
+    text = _output[0].GetOutput() or "" if _output[0] else ""
+    _output[0] = vtk.vtkStringOutputWindow()
+    vtk.vtkOutputWindow.SetInstance(_output[0])
+    return text
+
+
+# ------------------------------------------------------------------------------------------- which classes
+
+
+def classes_with(owner: str, method: str) -> list[str]:
+    """The classes whose objects' `method` is the wrapper that `owner` has, those nearest to it first."""
+    base = getattr(vtk, owner, None)
+    if base is None:
+        return []
+    found = [name for name in _names if issubclass(getattr(vtk, name), base) and _definer(getattr(vtk, name), method) is base]
+    found.sort(key=lambda name: (name != owner, name))
+    few = ALL_CLASSES.get(f"{owner}.{method}", FEW)
+    if len(found) <= few:
+        return found
+    step = len(found) / few
+    return [found[int(index * step)] for index in range(few)]
+
+
+def _definer(cls: type, method: str) -> type | None:
+    return next((base for base in cls.__mro__ if method in vars(base) and base.__name__.startswith("vtk")), None)
+
+
+# --------------------------------------------------------------------------------------------------- cases
+
+
+def cases(target: dict[str, Any]) -> Iterator[Case]:
+    """Every case of a method, in an order that is always the same."""
+    owner, _, method = target["name"].rpartition(".")
+    overloads = [parsed for text in target["declarations"] if (parsed := signatures.parse(text))]
+    if not overloads:
+        overloads = [signatures.Signature(static=False, parameters=())]
+    special = vtk_setup.special(target["name"])
+    for index, make in enumerate(special):
+        yield Case(f"{target['name']} recipe {index}", partial(_special, make))
+    statics = [number for number, signature in enumerate(overloads) if signature.static]
+    for number in statics:
+        for other in (0, 1):
+            yield Case(f"{owner}::{method}#{number}.{other}", partial(_static, owner, method, overloads[number], other))
+    for name in classes_with(owner, method):
+        for number, signature in enumerate(overloads):
+            if signature.static:
+                continue
+            for variant in vtk_setup.variants(name):
+                yield Case(f"{name}.{method}#{number} {variant}", partial(_method, name, method, signature, variant))
+
+
+def _special(make: Callable[[], tuple[Any, ...]]) -> Call:
+    function, given, *watched = make()
+    return Call(function, list(given), {f"watched {index}": each for index, each in enumerate(watched)})
+
+
+def _static(owner: str, method: str, signature: signatures.Signature, other: int) -> Call:
+    given = next(vtk_arguments.arguments(signature, {}, other=other))
+    return Call(getattr(getattr(vtk, owner), method), given)
+
+
+def _method(name: str, method: str, signature: signatures.Signature, variant: str) -> Call:
+    made, suggestions = vtk_setup.make(name, variant, method)
+    given = next(vtk_arguments.arguments(signature, suggestions, other=1 if variant == "bare" else 0))
+    return Call(getattr(made, method), given, {"self": made})

@@ -1,0 +1,210 @@
+"""Objects made ready for a call: inputs connected, files named, whatever a method needs set before it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import signatures
+import vtk_arguments
+import vtk_data
+import vtkmodules.all as vtk
+
+POOL = ""
+"""A folder of files that VTK's own writers wrote, for readers to read."""
+
+NEVER = ("SetExecutive", "SetInformation", "SetController", "SetRenderWindow", "SetInteractor", "SetOutput", "SetEventTranslator", "SetDebug", "SetCurrentRenderer",
+    "SetDefaultRenderer", "SetParent", "SetCommand", "SetProgressObserver", "SetReaderErrorObserver", "SetParserErrorObserver")  # fmt: skip
+"""Setters that a generic preparation leaves alone."""
+
+
+FRAIL = (vtk.vtkCommunicator, vtk.vtkMultiProcessController)
+"""Classes whose bare objects crash in whatever they are asked."""
+
+
+def can_be_made(name: str) -> bool:
+    cls = getattr(vtk, name, None)
+    if not isinstance(cls, type) or not issubclass(cls, vtk.vtkObjectBase):
+        return False
+    try:
+        cls()
+    except (TypeError, NotImplementedError):
+        return False
+    return True
+
+
+def variants(name: str) -> list[str]:
+    """The ways in which an object of a class is prepared."""
+    cls = getattr(vtk, name)
+    if issubclass(cls, vtk.vtkAlgorithm):
+        return ["ready", *(f"with {kind}" for kind in _further_inputs(cls())), "bare"]
+    return ["ready", *(["bare"] if not issubclass(cls, FRAIL) else [])]
+
+
+def make(name: str, variant: str, method: str) -> tuple[Any, dict[str, Any]]:
+    """An object of a class, prepared; and values that suit its parameters."""
+    cls = getattr(vtk, name)
+    if variant == "bare":
+        return cls(), {}
+    made = vtk_data.populated(name)
+    if made is None:
+        made = cls()
+        if isinstance(made, vtk.vtkAlgorithm):
+            connect(made, variant.removeprefix("with ") if variant.startswith("with ") else "")
+        fill(made)
+    return made, {"vtkDataObject *": lambda: vtk_arguments.instance(_own_kind(made)), **_suggestions(made)}
+
+
+def _own_kind(made: Any) -> str:
+    return made.GetClassName() if isinstance(made, vtk.vtkDataObject) else "vtkPolyData"
+
+
+def _suggestions(made: Any) -> dict[str, Any]:
+    """An object that is copied from is best of the same class."""
+    if isinstance(made, vtk.vtkDataSet):
+        return {"vtkDataSet *": lambda: vtk_arguments.instance(made.GetClassName())}
+    if isinstance(made, vtk.vtkCompositeDataSet):
+        return {"vtkCompositeDataSet *": lambda: vtk_arguments.instance(made.GetClassName())}
+    return {}
+
+
+# ------------------------------------------------------------------------------------------------- inputs
+
+
+def accepted(algorithm: Any, port: int) -> list[str]:
+    """The kinds of data that an input takes, those that are made here first."""
+    information = algorithm.GetInputPortInformation(port)
+    key = vtk.vtkAlgorithm.INPUT_REQUIRED_DATA_TYPE()
+    count = information.Length(key) if information and information.Has(key) else 0
+    wanted = [information.Get(key, index) if count > 1 else information.Get(key) for index in range(count)]
+    found = []
+    for kind in vtk_data.DATA:
+        cls = getattr(vtk, kind)
+        if any(want in vtk_data.MAKERS or hasattr(vtk, want) for want in wanted) and any(
+            hasattr(vtk, want) and issubclass(cls, getattr(vtk, want)) for want in wanted
+        ):
+            found.append(kind)
+    exact = [want for want in wanted if want in vtk_data.MAKERS and want not in found]
+    order = [*[kind for kind in found if kind in wanted], *[kind for kind in found if kind not in wanted], *exact]
+    return order
+
+
+def _further_inputs(algorithm: Any) -> list[str]:
+    """Other kinds than the first that the first input takes."""
+    if not algorithm.GetNumberOfInputPorts():
+        return []
+    return accepted(algorithm, 0)[1:3]
+
+
+def connect(algorithm: Any, kind: str) -> None:
+    """Data on every input that must have some."""
+    for port in range(algorithm.GetNumberOfInputPorts()):
+        kinds = accepted(algorithm, port)
+        information = algorithm.GetInputPortInformation(port)
+        optional = bool(information.Get(vtk.vtkAlgorithm.INPUT_IS_OPTIONAL())) if information else True
+        if not kinds or (port and optional):
+            continue
+        chosen = kind if kind in kinds else kinds[0]
+        algorithm.SetInputDataObject(port, vtk_data.MAKERS[chosen]())
+        repeatable = information.Get(vtk.vtkAlgorithm.INPUT_IS_REPEATABLE())
+        if repeatable:
+            algorithm.AddInputDataObject(port, vtk_data.MAKERS[chosen]())
+    if isinstance(algorithm, vtk.vtkAlgorithm):
+        try:
+            algorithm.SetInputArrayToProcess(0, 0, 0, vtk.vtkDataObject.FIELD_ASSOCIATION_POINTS, "scalars")
+        except (TypeError, AttributeError):
+            return
+
+
+# ------------------------------------------------------------------------------------------------ settings
+
+
+def fill(made: Any) -> None:
+    """Set what is a file's name or an object and is not set yet."""
+    for name in ("SetFileName", "SetFilePrefix", "SetDirectoryName", "SetCaseFileName"):
+        if hasattr(made, name):
+            setting = _file(made) if name != "SetDirectoryName" else "."
+            _quietly(getattr(made, name), setting)
+    if isinstance(made, vtk.vtkAlgorithm) and hasattr(made, "SetValue") and hasattr(made, "GetNumberOfContours"):
+        _quietly(made.SetValue, 0, 0.5)
+    for name in dir(made):
+        if not name.startswith("Set") or name in NEVER or name.startswith("SetInput") or not hasattr(made, "G" + name[1:]):
+            continue
+        kind = _object_parameter(made, name)
+        if kind is None:
+            continue
+        try:
+            if getattr(made, "G" + name[1:])() is not None:
+                continue
+            getattr(made, name)(vtk_arguments.instance(kind))
+        except (TypeError, vtk_arguments.CannotMakeError, AttributeError, RuntimeError):
+            continue
+
+
+def _quietly(function: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        function(*arguments)
+    except (TypeError, ValueError):
+        return
+
+
+def _object_parameter(made: Any, name: str) -> str | None:
+    """The kind of object that a setter takes, where it takes one and nothing else."""
+    text = getattr(made, name).__doc__ or ""
+    _, found, after = text.partition("C++:")
+    if not found:
+        return None
+    declaration = after.split("\n\n")[0].split(f"{name}(self")[0]
+    parsed = signatures.parse(declaration)
+    if parsed is None or len(parsed.parameters) != 1:
+        return None
+    (parameter,) = parsed.parameters
+    wanted = ("vtkDataSet", "vtkPoint", "vtkPoly", "vtkImageData", "vtkImplicit", "vtkScalarsToColors", "vtkGraph", "vtkPiecewise", "vtkColorTransfer",
+        "vtkTransform", "vtkAbstractTransform", "vtkMatrix", "vtkPlane", "vtkCamera", "vtkTable", "vtkLocator", "vtkSpline", "vtkAbstractArray", "vtkDataArray",
+        "vtkCutter", "vtkParametricFunction", "vtkDataObject", "vtkUnstructuredGrid", "vtkSelection", "vtkLookupTable", "vtkAbstractPointLocator",
+        "vtkIncrementalPointLocator", "vtkInitialValueProblemSolver", "vtkFunctionSet", "vtkStringArray", "vtkIdTypeArray", "vtkIdList", "vtkTextProperty",
+        "vtkMapper", "vtkActor", "vtkVolumeProperty", "vtkProperty", "vtkTree", "vtkAnnotation", "vtkGenericCell", "vtkCell", "vtkMolecule", "vtkRenderer",
+        "vtkHyperTreeGrid", "vtkContourGrid", "vtkWindow", "vtkProp")  # fmt: skip
+    return parameter.kind if parameter.mark == "*" and parameter.kind.startswith(wanted) else None
+
+
+def _file(made: Any) -> str:
+    """A file for a reader: one that fits, or a name for a writer."""
+    if POOL and ("Reader" in made.GetClassName() or "Importer" in made.GetClassName()):
+        for path in candidates(made.GetClassName()):
+            return path
+    endings = _endings(made)
+    return "out" + (endings[0] if endings else ".dat")
+
+
+def _endings(made: Any) -> list[str]:
+    for name in ("GetFileExtensions", "GetDefaultFileExtension"):
+        if hasattr(made, name):
+            try:
+                text = getattr(made, name)() or ""
+            except TypeError:
+                continue
+            return [ending if ending.startswith(".") else f".{ending}" for ending in text.split()]
+    return []
+
+
+def candidates(kind: str) -> list[str]:
+    """Files of the pool that suit a reader's class, the most likely first."""
+    if not POOL or not Path(POOL).is_dir():
+        return []
+    stem = kind.removeprefix("vtk").replace("Reader", "").replace("Importer", "")
+    files = sorted(os.listdir(POOL))
+    exact = [file for file in files if file.startswith(f"{stem}Writer.") or file.startswith(f"{stem}Exporter.") or file.startswith(f"{stem}.")]
+    return [str(Path(POOL) / file) for file in exact]
+
+
+# ------------------------------------------------------------------------------------------------- by hand
+
+
+def special(name: str) -> list[Callable[[], tuple[Any, ...]]]:
+    """Recipes for methods that generic preparation does not reach; see `vtk_recipes`."""
+    import vtk_recipes  # noqa: PLC0415 - it needs what stands here
+
+    return vtk_recipes.RECIPES.get(name, [])
