@@ -135,14 +135,15 @@ def _loaded(name: str) -> Path:
     return next(Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if Path(line.partition("/")[2]).name.startswith(name))
 
 
-def call(command: list[str]) -> None:
-    """Run a compiler; raises CompileError with its words and the command where it refuses."""
+def call(command: list[str]) -> str:
+    """What a compiler prints; raises CompileError with its words and the command where it refuses."""
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise CompileError(
             f"The compiler ended with {answer.returncode}:\n\n{shlex.join(command)}\n\n{(answer.stderr or answer.stdout).strip()}\n",
             "If the generated sources look wrong, that is a bug in gilgen: please report it with the text above.",
         )
+    return answer.stdout
 
 
 def ensure(generated: store.Made, toolkit: str, version: str, notify: Notify = lambda _: None) -> tuple[store.Made, Path]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gilgen import build, generate, plan
+from gilgen import build, checks, generate, plan
 from gilgen.model import Coverage
 
 Notify = Callable[[str], None]
@@ -36,10 +36,16 @@ class Fixed:
     seconds: dict[str, float]
 
 
-def fix(toolkit: str, headers_dir: Path | None, notify: Notify) -> Fixed:
-    """Run every stage that is not in the cache, up to the shim wheel; what each raises is said there."""
+def fix(toolkit: str, headers_dir: Path | None, notify: Notify, *, check: bool = False) -> Fixed:
+    """Run every stage that is not in the cache, up to the shim wheel; what each raises is said there.
+
+    `check` lets the compiler compare the plan with the headers before the shims are compiled.
+    """
     planned = plan.ensure(toolkit, headers_dir, notify)
     record = plan.read(planned)
+    checked = checks.ensure(planned, record, notify) if check else None
+    if checked:
+        notify(str(checked))
     generated = generate.ensure(planned, toolkit, record.version, platform.machine(), notify)
     notify(f"Compiling the shims of {toolkit} {record.version}")
     built, wheel = build.ensure(generated, toolkit, record.version)
@@ -53,5 +59,5 @@ def fix(toolkit: str, headers_dir: Path | None, notify: Notify) -> Fixed:
         coverage=record.coverage,
         headers=f"{record.headers.version} ({record.headers.source})",
         notice="\n  ".join(filter(None, (record.headers.notice, *record.notices))),
-        seconds={"plan": planned.seconds, "generate": generated.seconds, "build": built.seconds},
+        seconds={"plan": planned.seconds} | ({"check": checked.seconds} if checked else {}) | {"generate": generated.seconds, "build": built.seconds},
     )

@@ -63,6 +63,15 @@ def headers_option(function: Function) -> Function:
     )(function)
 
 
+def check_option(function: Function) -> Function:
+    """`--check`: let the compiler compare the plan with the headers."""
+    return click.option(
+        "--check",
+        is_flag=True,
+        help="First let the compiler confirm, from headers of the wheel's own version, the type of every method that gets a shim.",
+    )(function)
+
+
 def write_json(file: Path | None, record: Any) -> None:
     """Write `record` to `file` where one was named."""
     if file is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -13,10 +14,11 @@ from gilgen.commands import common
 @click.command("fix")
 @common.toolkits_argument
 @common.headers_option
+@common.check_option
 @click.option("--no-install", is_flag=True, help="Build the shim wheels, but do not install them.")
 @click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Copy the shim wheels to DIR as well.")
 @common.json_option
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, no_install: bool, folder: Path | None, json_file: Path | None) -> None:
+def command(toolkits: tuple[str, ...], headers_dir: Path | None, check: bool, no_install: bool, folder: Path | None, json_file: Path | None) -> None:
     """Find what holds the GIL, build shims that release it, and install them into this environment.
 
     Afterwards, release it in a program with `import gilgen; gilgen.activate("vtk", "itk")`, or run a
@@ -25,7 +27,7 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, no_install: boo
     The toolkits' own files stay as they are. What was made is kept in the cache, so a second run takes
     a moment. `pip uninstall gilgen-shims-vtk` takes the shims away again.
     """
-    results = common.each(toolkits, fix.fix, headers_dir)
+    results = common.each(toolkits, functools.partial(fix.fix, check=check), headers_dir)
     for result in results:
         _show(result)
     wheels = [Path(result.wheel) for result in results]

@@ -82,8 +82,8 @@ class Toolkit(Protocol):
     """How the native guard finds the filters upstream, by name, in the order of `native/upstream_*.cpp`."""
     walked: dict[str, str]
     """The C++ class that each of `walkers` takes an object for."""
-    declarations_only: tuple[str, ...]
-    """Macros that keep the definitions of its templates out of its headers."""
+    check_macros: tuple[str, ...]
+    """Macros with which a compiler reads its headers, and no more of them than declarations where that can be had."""
     wrappers_hold_code: bool
     """The extension modules hold the toolkit's own code too, so importing CPython's API says nothing of it."""
     releasing_witness: str

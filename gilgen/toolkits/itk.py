@@ -26,7 +26,7 @@ class Itk:
     sdk = ""
     walkers = ("", "process", "data")
     walked: ClassVar[dict[str, str]] = {"process": "itk::ProcessObject", "data": "itk::DataObject"}
-    declarations_only = ("ITK_MANUAL_INSTANTIATION",)
+    check_macros = ("ITK_MANUAL_INSTANTIATION",)
     wrappers_hold_code = True
     releasing_witness = ""
 

@@ -50,7 +50,7 @@ class Vtk:
     sdk = "vtk_sdk"
     walkers = ("", "algorithm", "executive")
     walked: ClassVar[dict[str, str]] = {"algorithm": "vtkAlgorithm", "executive": "vtkExecutive"}
-    declarations_only = ()
+    check_macros = ("VTK_DEPRECATION_LEVEL=0",)
     wrappers_hold_code = False
     releasing_witness = "vtkAlgorithm.Update"
 
