@@ -122,12 +122,16 @@ def _plan(root: Path) -> Any:
     import cxxfilt  # noqa: PLC0415
 
     from gilgen.audit import elf  # noqa: PLC0415
-    from gilgen.model import Coverage, Decision, Headers, Library, Plan  # noqa: PLC0415
+    from gilgen.model import Coverage, Decision, Definition, Headers, Library, Plan  # noqa: PLC0415
+
+    with elf.Library(root / PACKAGE / "libmeasured.so") as measured:
+        defined = measured.defined(lambda name: name.startswith(b"_ZN"))
 
     def decision(symbol: str, guard: Any, *carriers: str, walker: str = "") -> Decision:
         return Decision(
             python=symbol, declaration=cxxfilt.demangle(symbol), symbol=symbol, action="release", reason="rule:bench", why="To be measured.",
             guard=guard, walker=walker, carriers=carriers, library=f"{PACKAGE}/libmeasured.so", copies=1,
+            definitions=(Definition(f"{PACKAGE}/libmeasured.so", *defined[symbol]),),
         )  # fmt: skip
 
     libraries = []

@@ -10,30 +10,33 @@ import atexit
 import ctypes
 import importlib.machinery
 import importlib.util
+import itertools
 import json
 import os
 import platform
+import struct
 import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast
 
 from gilgen import match
 from gilgen.errors import ArtefactError, GilgenError, ToolkitNotFoundError, UnsupportedError
 from gilgen.garbage import no_collection
-from gilgen.model import Guard, Library, Manifest, Shim
+from gilgen.model import Definition, Guard, Library, Manifest, Shim
 
-GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline")
+GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "data")
 """In the order of the native `Guard`."""
 
 EXIT_SECONDS = 5.0
 """How long a program that ends waits for calls of daemon threads; an event loop may never return."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Of the manifest; the same number as `store.SCHEMA`."""
 
 
@@ -46,9 +49,15 @@ class MethodStatus:
         symbol: the C++ function's mangled name.
         bound: how many definitions of the function the shim stands before.
         released: calls from Python during which the GIL was released.
-        guarded: calls whose wrapper had released the GIL already; the shim only added the guard.
+        guarded: calls that took the guard and left the GIL as it was: the wrapper had released it already, or the
+            method only queues.
         waited: calls that waited because another thread worked on the same objects.
+        waited_seconds: how long they waited, all together.
+        longest_wait_seconds: the one that waited longest.
+        kept: calls that kept the GIL, as the plain wheel does, because whoever worked on the same objects was in a
+            Python callback.
         passed: calls from C++ (counted only in shims built for counting).
+        guard: what a call takes hold of: "none", "object", "pipeline" or "data".
     """
 
     python: str
@@ -57,7 +66,11 @@ class MethodStatus:
     released: int
     guarded: int
     waited: int
+    waited_seconds: float
+    longest_wait_seconds: float
+    kept: int
     passed: int
+    guard: Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,9 @@ class ToolkitStatus:
         got_slots: how many call slots were rebound.
         skipped: slots left alone because what they held could not be confirmed.
         refused: loaded libraries left alone because they are not those that the shims were made for.
-        notice: why nothing was done, where nothing was.
+        refusals: what was wrong with them, a sentence each.
+        inside: threads that are inside a shim now.
+        waiting: threads that wait now because another works on the same objects.
         methods: one record a shim that stands before at least one function.
     """
 
@@ -83,11 +98,13 @@ class ToolkitStatus:
     got_slots: int = 0
     skipped: int = 0
     refused: int = 0
-    notice: str = ""
+    refusals: tuple[str, ...] = ()
+    inside: int = 0
+    waiting: int = 0
     methods: tuple[MethodStatus, ...] = ()
 
 
-def activate(*toolkits: str, guard: Guard = "pipeline") -> None:
+def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "pipeline", strict: bool = False) -> None:
     """Release the GIL around the toolkits' blocking calls, from now on and in this process only.
 
     It works before or after the toolkit is imported; libraries that load later are rebound as they
@@ -95,16 +112,22 @@ def activate(*toolkits: str, guard: Guard = "pipeline") -> None:
 
     Args:
         toolkits: "vtk", "itk" or both; all whose shim wheel is installed when none is named.
-        guard: how far a running call keeps others away: "pipeline" (its object and the filters
-            upstream of it), "object", or "none".
+        guard: how far a running call keeps others away: "data" (its object, the filters upstream of it, and the
+            data that they work on), "pipeline" (the object and the filters), "object", or "none". Or globs of
+            Python names with a level each, for example {"vtkMyFilter.*": "object", "*": "pipeline"}; the first
+            that matches counts, and "pipeline" where none does. What the configuration chose when the shims
+            were made stays, unless a glob other than "*" names it.
+        strict: warn (`RaceWarning`) when a method without a shim is called on an object that another thread has
+            inside a released call. For finding races in tests: it slows every call that Python makes.
 
     Raises:
         ToolkitNotFoundError: no shim wheel is installed for a toolkit, or the toolkit itself is not.
-        StaleShimsError: the shims were made for another build of the toolkit.
+        StaleShimsError: the shims were made for another build of the toolkit; it says which check failed.
         UnsupportedError: this system, processor or Python is not one that shims can serve.
     """
-    if guard not in GUARDS:
-        raise GilgenError(f"There is no guard {guard!r}.", f"Take one of {', '.join(GUARDS)}.")
+    for level in guard.values() if isinstance(guard, Mapping) else (guard,):
+        if level not in GUARDS:
+            raise GilgenError(f"There is no guard {level!r}.", f"Take one of {', '.join(GUARDS)}.")
     _check_platform()
     names = toolkits or installed()
     if not names:
@@ -112,6 +135,7 @@ def activate(*toolkits: str, guard: Guard = "pipeline") -> None:
     with _lock, no_collection():
         for shims in [_load(name) for name in names]:
             shims.activate(guard)
+            shims.watch_races(strict=strict)
         _watch_imports()
 
 
@@ -153,11 +177,15 @@ def read_manifest(folder: Path) -> Manifest:
             raise ArtefactError(f"{path} is of schema {envelope['schema']}; this gilgen reads {SCHEMA}.", remake)
         data = envelope["data"]
         libraries = tuple(Library(**library) for library in data.pop("libraries"))
-        shims = tuple(Shim(**shim) for shim in data.pop("shims"))
+        shims = tuple(_shim(**shim) for shim in data.pop("shims"))
         distributions = tuple(data.pop("distributions"))
         return Manifest(libraries=libraries, shims=shims, distributions=distributions, **data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{path} is missing or damaged: {error}.", remake) from error
+
+
+def _shim(definitions: list[dict[str, Any]], **fields: Any) -> Shim:
+    return Shim(definitions=tuple(Definition(**definition) for definition in definitions), **fields)
 
 
 # ------------------------------------------------------------------------------- the native side
@@ -170,15 +198,26 @@ class _Python(ctypes.Structure):
         ("current", ctypes.c_void_p),
         ("own", ctypes.c_void_p),
         ("finalizing", ctypes.c_void_p),
+        ("ensure", ctypes.c_void_p),
+        ("release", ctypes.c_void_p),
         ("current_is_own", ctypes.c_int),
     )
 
 
+_DEFINITION = struct.Struct("<QIII4x")  # offset, size, code, library
+
+
 class _Known(ctypes.Structure):
-    _fields_ = (("path", ctypes.c_char_p), ("build_id", ctypes.c_char_p), ("symbolic", ctypes.c_uint32), ("exact", ctypes.c_uint32))
+    _fields_ = (
+        ("path", ctypes.c_char_p),
+        ("build_id", ctypes.c_char_p),
+        ("symbolic", ctypes.c_uint32),
+        ("exact", ctypes.c_uint32),
+        ("index", ctypes.c_uint32),
+    )
 
 
-_BOUND = ("libraries", "vtable", "got", "skipped", "refused")
+_BOUND = ("libraries", "vtable", "got", "skipped", "refused", "hooks")
 
 
 class _Bound(ctypes.Structure):
@@ -187,7 +226,7 @@ class _Bound(ctypes.Structure):
 
 class _Counts(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_uint64) for name in ("released", "guarded", "waited", "passed")),
+        *((name, ctypes.c_uint64) for name in ("released", "guarded", "waited", "waited_ns", "longest_ns", "kept", "passed")),
         ("bound", ctypes.c_uint32),
     )
 
@@ -208,6 +247,8 @@ def _python_functions() -> _Python:
         address("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet"),
         address("PyGILState_GetThisThreadState"),
         address("Py_IsFinalizing", "_Py_IsFinalizing"),
+        address("PyGILState_Ensure"),
+        address("PyGILState_Release"),
         sys.version_info >= (3, 12),
     )
 
@@ -219,13 +260,39 @@ class _Shims:
     manifest: Manifest
     native: ctypes.PyDLL  # keeps the GIL: nobody imports or calls while slots are being written
     known: Any
+    definitions: bytes
     active: bool = False
     bound: dict[str, int] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
 
-    def activate(self, guard: Guard) -> None:
-        self.native.gilgen_limit_guard(ctypes.c_uint8(GUARDS.index(guard)))
+    def activate(self, guard: Guard | Mapping[str, Guard]) -> None:
+        self.guards = tuple(_level(shim, guard) for shim in self.manifest.shims)
+        self.native.gilgen_set_guards(bytes(GUARDS.index(level) for level in self.guards))
         self.active = True
+        before = len(self.refusals())
         self.bind()
+        if refusals := self.refusals()[before:]:
+            self.deactivate()
+            raise match.stale(self.manifest, f"a loaded library is another one than it was: {'; '.join(refusals)}")
+
+    def watch_races(self, *, strict: bool) -> None:
+        """Begin or end strict mode."""
+        if strict:
+            from gilgen import strict as races  # noqa: PLC0415 - few programs ask for it
+
+            inside = (ctypes.c_uint32 * 2).from_address(self.native.gilgen_inside())
+            guarded = frozenset(shim.python for shim, level in zip(self.manifest.shims, self.guards, strict=True) if level != "none")
+            races.start(self.manifest.toolkit, races.Guarded(inside, self._holder, guarded))
+        elif "gilgen.strict" in sys.modules:
+            sys.modules["gilgen.strict"].stop(self.manifest.toolkit)
+
+    def _holder(self, address: int) -> int:
+        return cast("int", self.native.gilgen_holder(ctypes.c_void_p(address)))
+
+    def refusals(self) -> tuple[str, ...]:
+        """Why loaded libraries were refused so far."""
+        texts = map(self.native.gilgen_refusal, itertools.count())
+        return tuple(os.fsdecode(text) for text in itertools.takewhile(lambda text: text is not None, texts))
 
     def bind(self) -> None:
         new = self.native.gilgen_bind()
@@ -233,6 +300,7 @@ class _Shims:
             self.bound[name] = self.bound.get(name, 0) + getattr(new, name)
 
     def deactivate(self) -> None:
+        self.watch_races(strict=False)
         self.native.gilgen_unbind()
         self.active = False
         self.bound.clear()
@@ -253,8 +321,11 @@ class _Shims:
         counts = (_Counts * len(self.manifest.shims))()
         self.native.gilgen_counts(counts)
         methods = tuple(
-            MethodStatus(shim.python, shim.symbol, count.bound, count.released, count.guarded, count.waited, count.passed)
-            for shim, count in zip(self.manifest.shims, counts, strict=True)
+            MethodStatus(
+                shim.python, shim.symbol, count.bound, count.released, count.guarded, count.waited,
+                count.waited_ns * 1e-9, count.longest_ns * 1e-9, count.kept, count.passed, guard,
+            )
+            for shim, count, guard in zip(self.manifest.shims, counts, self.guards, strict=True)
             if count.bound
         )
         return ToolkitStatus(
@@ -266,12 +337,30 @@ class _Shims:
             got_slots=self.bound.get("got", 0),
             skipped=self.bound.get("skipped", 0),
             refused=self.bound.get("refused", 0),
+            refusals=self.refusals(),
+            inside=self.native.gilgen_running(),
+            waiting=self.native.gilgen_waiting(),
             methods=methods,
         )
 
 
 _lock = threading.RLock()
 _shims: dict[str, _Shims] = {}
+
+
+def _level(shim: Shim, guard: Guard | Mapping[str, Guard]) -> Guard:
+    """What the calls of one shim take hold of. A shim that was made for less than a pipeline never takes more."""
+    wanted: Guard = "pipeline"
+    if isinstance(guard, Mapping):
+        pattern = next((pattern for pattern in guard if fnmatchcase(shim.python, pattern)), None)
+        if pattern is not None and pattern != "*":
+            return guard[pattern]
+        wanted = guard.get("*", wanted)
+    else:
+        wanted = guard
+    if shim.guard_chosen or shim.guard == "none":
+        return shim.guard
+    return "object" if shim.guard == "object" and wanted != "none" else wanted
 
 
 def _package(toolkit: str) -> str:
@@ -312,17 +401,25 @@ def _load(toolkit: str) -> _Shims:
         try:
             native.gilgen_bind.restype = _Bound
             native.gilgen_method_count.restype = ctypes.c_uint32
+            native.gilgen_definition_count.restype = ctypes.c_uint32
             native.gilgen_running.restype = ctypes.c_uint32
+            native.gilgen_waiting.restype = ctypes.c_int32
+            native.gilgen_refusal.restype = ctypes.c_char_p
+            native.gilgen_holder.restype = ctypes.c_ulong
+            native.gilgen_inside.restype = ctypes.c_void_p
         except AttributeError as error:
             raise ArtefactError(f"{path} was built by another gilgen: {error}.", f"Build it again with `gilgen fix {toolkit}`.") from error
-        if native.gilgen_method_count() != len(manifest.shims):
+        definitions = [definition for shim in manifest.shims for definition in shim.definitions]
+        if native.gilgen_method_count() != len(manifest.shims) or native.gilgen_definition_count() != len(definitions):
             raise ArtefactError(f"{path} and its manifest do not belong together.", f"Build them again with `gilgen fix {toolkit}`.")
         known = (_Known * len(bindable))(
-            *(_Known(os.fsencode(library.path), library.build_id.encode(), library.symbolic, library.exact) for library in bindable)
+            *(_Known(os.fsencode(library.path), library.build_id.encode(), library.symbolic, library.exact, library.index) for library in bindable)
         )
         functions = _python_functions()
-        native.gilgen_start(ctypes.byref(functions), known, len(known))
-        _shims[toolkit] = _Shims(manifest, native, known)
+        places = {library.path: index for index, library in enumerate(manifest.libraries)}
+        packed = b"".join(_DEFINITION.pack(one.offset, one.size, one.code, places.get(one.library, len(places))) for one in definitions)
+        native.gilgen_start(ctypes.byref(functions), known, len(known), packed)
+        _shims[toolkit] = _Shims(manifest, native, known, packed)
         atexit.register(_shims[toolkit].end)
         return _shims[toolkit]
 

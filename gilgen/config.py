@@ -3,8 +3,12 @@
     include = ["vtkMyFilter.Compute"]     # release these as well
     exclude = ["vtkRender*.*"]            # never release these
 
-Globs of Python names; an ITK instantiation answers to "itkImageFileWriterIF3.Write" and to
-"itk.ImageFileWriter.Write".
+    [guard]                               # how far a running call keeps others away; the first that matches counts
+    "vtkMyFilter" = "data"
+    "itk.ImageFileWriter.*" = "object"
+
+Globs of Python names, of methods or of whole classes; an ITK instantiation answers to "itkImageFileWriterIF3.Write"
+and to "itk.ImageFileWriter.Write".
 """
 
 from __future__ import annotations
@@ -12,19 +16,25 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gilgen.errors import ConfigError
+from gilgen.model import Guard
 
-FIELDS = ("include", "exclude")
+FIELDS = ("include", "exclude", "guard")
+GUARDS = get_args(Guard)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the user asked for, and the file that says so (empty where there is none)."""
+    """What the user asked for, and the file that says so (empty where there is none).
+
+    `guard` pairs a glob with a level, in the file's order.
+    """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    guard: tuple[tuple[str, Guard], ...] = ()
     file: str = ""
 
 
@@ -58,7 +68,12 @@ def _config(table: Any, file: Path) -> Config:
     unknown = sorted(set(table) - set(FIELDS))
     if unknown:
         raise ConfigError(f"{file} has a field that gilgen does not know: {unknown[0]}.", f"Known are: {', '.join(FIELDS)}.")
+    guard = table.get("guard", {})
+    if not isinstance(guard, dict) or not all(level in GUARDS for level in guard.values()):
+        raise ConfigError(f"{file}: guard does not give each name one of {', '.join(GUARDS)}.", 'Write below [guard], for example, "vtkMyFilter" = "object".')
     for name, value in table.items():
+        if name == "guard":
+            continue
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{file}: {name} is not a list of strings.", f'Write it as {name} = ["vtkOBBTree.BuildLocator"].')
-    return Config(tuple(table.get("include", ())), tuple(table.get("exclude", ())), str(file))
+    return Config(tuple(table.get("include", ())), tuple(table.get("exclude", ())), tuple(guard.items()), str(file))

@@ -24,7 +24,7 @@ from gilgen.model import Decision, Manifest, Plan, Shim
 FLAGS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-rtti", "-fno-plt", "-Wall", "-Wextra")
 """Compiler flags of every shim library; the CMakeLists and `build.py` use the same."""
 
-NATIVE = ("gilgen.hpp", "guard.hpp", "rebind.hpp", "release.cpp", "guard.cpp", "rebind.cpp", "interface.cpp")
+NATIVE = ("gilgen.hpp", "guard.hpp", "rebind.hpp", "visits.hpp", "release.cpp", "guard.cpp", "rebind.cpp", "visits.cpp", "interface.cpp")
 """The shared C++; the toolkit's own `upstream_*.cpp` comes on top."""
 
 MANIFEST = "manifest.json"
@@ -44,6 +44,7 @@ class ShimSource:
     guard: str
     walker: int
     copies: int
+    releases: bool
     static: bool
     result: str
     parameters: str
@@ -72,13 +73,16 @@ def ingredients() -> list[str]:
 
 def released(plan: Plan) -> list[Decision]:
     """The decisions that get a shim, in a fixed order."""
-    return sorted((decision for decision in plan.decisions if decision.action == "release"), key=lambda d: (d.library, d.python, d.symbol))
+    return sorted((decision for decision in plan.decisions if decision.action != "keep"), key=lambda d: (d.library, d.python, d.symbol))
 
 
 def manifest_of(plan: Plan, machine: str) -> Manifest:
     """What the shim library of `plan` serves; it is read at activation."""
     shims = tuple(
-        Shim(index, decision.symbol, decision.python, decision.reason, decision.guard, decision.copies)
+        Shim(
+            index, decision.symbol, decision.python, decision.reason, decision.guard, decision.definitions,
+            releases=decision.action == "release", guard_chosen=decision.guard_chosen,
+        )
         for index, decision in enumerate(released(plan))
     )
     return Manifest(
@@ -189,6 +193,7 @@ def _shim_source(decision: Decision, walkers: tuple[str, ...], index: int, first
         guard=decision.guard,
         walker=walkers.index(decision.walker),
         copies=decision.copies,
+        releases=decision.action == "release",
         static=decision.static,
         result=result_type(decision.carriers[0], machine),
         parameters=", ".join(f"{kind} {name}" for kind, name in zip(types, names, strict=True)),

@@ -8,7 +8,8 @@ So one shim wheel serves them all, under these rules:
 - the installed version is the one that the shims were made for;
 - every library that defines a shimmed function is there, with the build id that it had (where it has
   none, with the same size). A shim's calling convention is its definition's, so this is what makes a shim
-  right, and there is no leniency in it. Wrapper modules for one CPython do not count: what they
+  right, and there is no leniency in it: when the library is loaded, the symbol, the place and the code of each
+  definition are compared with what they were, too (native/rebind.cpp). Wrapper modules for one CPython do not count: what they
   define for themselves is left alone in another CPython's;
 - any other library is rebound if it is the very one that was seen, or if the installed distribution's
   record lists it in the toolkit's own package. Such a library only calls: of its slots those are
@@ -46,12 +47,14 @@ class Bindable:
         build_id: what it had when the shims were made; empty for one that was not seen then.
         symbolic: its slots carry addresses instead of names.
         exact: it must be the very file; otherwise, where it is not, it is a caller and no more.
+        index: its place in the manifest; one beyond the last for a library that is not listed there.
     """
 
     path: Path
     build_id: str
     symbolic: bool
     exact: bool
+    index: int
 
 
 def toolkit_root(manifest: Manifest) -> Path:
@@ -81,11 +84,12 @@ def check(manifest: Manifest, root: Path) -> tuple[Bindable, ...]:
             _check_library(manifest, library, root / library.path)
     seen = {library.path for library in manifest.libraries}
     known = [
-        Bindable(root / library.path, library.build_id, library.symbolic, exact=library.defines or not recorded)
-        for library in manifest.libraries
+        Bindable(root / library.path, library.build_id, library.symbolic, exact=library.defines or not recorded, index=index)
+        for index, library in enumerate(manifest.libraries)
         if not recorded or library.path in recorded
     ]
-    return (*known, *(Bindable(root / path, "", symbolic=False, exact=False) for path in sorted(recorded - seen)))
+    beyond = len(manifest.libraries)
+    return (*known, *(Bindable(root / path, "", symbolic=False, exact=False, index=beyond) for path in sorted(recorded - seen)))
 
 
 def _recorded(manifest: Manifest, root: Path) -> set[str]:
@@ -95,11 +99,11 @@ def _recorded(manifest: Manifest, root: Path) -> set[str]:
         try:
             distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError as error:
-            raise _stale(manifest, f"the package {name} is not installed") from error
+            raise stale(manifest, f"the package {name} is not installed") from error
         if Path(str(distribution.locate_file(""))).resolve() != root.resolve():
-            raise _stale(manifest, f"the package {name} is not the one that Python would import, which lies in {root}")
+            raise stale(manifest, f"the package {name} is not the one that Python would import, which lies in {root}")
         if distribution.version != manifest.version:
-            raise _stale(manifest, f"{name} {distribution.version} is installed")
+            raise stale(manifest, f"{name} {distribution.version} is installed")
         record = distribution.read_text("RECORD") or ""
         paths.update(row[0] for row in csv.reader(record.splitlines()) if row and row[0].startswith(f"{manifest.package}/") and LIBRARY_NAME.search(row[0]))
     return paths
@@ -109,16 +113,17 @@ def _check_library(manifest: Manifest, library: Library, path: Path) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise _stale(manifest, f"{library.path} is missing") from error
+        raise stale(manifest, f"{library.path} is missing") from error
     if library.build_id and library.defines:
         found = build_id(path)
         if found != library.build_id:
-            raise _stale(manifest, f"{library.path} is another build of it (build id {found or 'none'} instead of {library.build_id})")
+            raise stale(manifest, f"{library.path} is another build of it (build id {found or 'none'} instead of {library.build_id})")
     elif size != library.size:
-        raise _stale(manifest, f"{library.path} has {size} bytes instead of {library.size}")
+        raise stale(manifest, f"{library.path} has {size} bytes instead of {library.size}")
 
 
-def _stale(manifest: Manifest, what: str) -> StaleShimsError:
+def stale(manifest: Manifest, what: str) -> StaleShimsError:
+    """The error for a toolkit that is not the one that the shims were made for."""
     return StaleShimsError(
         f"The shims were made for {manifest.toolkit} {manifest.version}, but {what}.",
         f"The package was changed since: build the shims again with `gilgen fix {manifest.toolkit}`.",

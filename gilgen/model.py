@@ -139,8 +139,25 @@ class Api:
 
 # ------------------------------------------------------------------------------------------------ plan
 
-Action = Literal["release", "keep"]
-Guard = Literal["none", "object", "pipeline"]
+Action = Literal["release", "queue", "keep"]
+Guard = Literal["none", "object", "pipeline", "data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function's code in one library, as the plan found it and as activation must find it again.
+
+    Attributes:
+        library: relative to the toolkit's root.
+        offset: of the symbol, from where the library is loaded.
+        size: of the code, in bytes, as the symbol table has it.
+        code: the CRC-32 checksum of these bytes.
+    """
+
+    library: str
+    offset: int
+    size: int
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +168,19 @@ class Decision:
         python: the Python name, "vtkOBBTree.BuildLocator".
         declaration: the C++ declaration, for people.
         symbol: the mangled name; empty where the method has none of its own.
-        action: "release" or "keep".
+        action: "release" (the GIL, under the guard), "queue" (under the guard, keeping the GIL: what changes the
+            objects of calls that run) or "keep" (no shim).
         reason: a short name for the reason: "rule:locators", "config:include", "hazard:uses-cpython" ...
         why: the reason in a sentence.
         guard: what a shim holds while the call runs.
+        guard_chosen: the user's configuration says so, so activation does not choose.
         walker: how the native guard finds the filters upstream: "" (there are none), or a name that the
             toolkit's native part knows ("algorithm", "executive", "process", "data").
         carriers: of the result, then of each parameter without `this`.
         static: a static method has no `this`.
         library: the first library of the toolkit that defines the symbol, relative to its root.
         copies: in how many libraries of the toolkit the symbol is defined.
+        definitions: each of them.
         served: Python names that reach this function, directly or through what they call.
     """
 
@@ -171,11 +191,13 @@ class Decision:
     reason: str
     why: str
     guard: Guard = "object"
+    guard_chosen: bool = False
     walker: str = ""
     carriers: tuple[str, ...] = ()
     static: bool = False
     library: str = ""
     copies: int = 0
+    definitions: tuple[Definition, ...] = ()
     served: tuple[str, ...] = ()
 
 
@@ -210,6 +232,7 @@ class Coverage:
         direct: candidates with a shim of their own.
         through: candidates without a shim that end in one or more shimmed functions.
         kept: candidates left out, by reason.
+        queued: methods that only queue with those that release; not among the candidates.
     """
 
     wrapped: int
@@ -217,6 +240,7 @@ class Coverage:
     direct: int
     through: int
     kept: dict[str, int] = field(default_factory=dict)
+    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +264,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Shim:
-    """One shim as the shim wheel's manifest lists it; `index` is its place in the native table."""
+    """One shim as the shim wheel's manifest lists it; `index` is its place in the native table.
+
+    `releases` is false for one that only queues; `guard_chosen` is as in `Decision`.
+    """
 
     index: int
     symbol: str
     python: str
     reason: str
     guard: Guard
-    copies: int
+    definitions: tuple[Definition, ...]
+    releases: bool = True
+    guard_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

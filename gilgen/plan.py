@@ -17,7 +17,7 @@ from pathlib import Path
 from gilgen import config, demangle, headers, rules, scan, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config
-from gilgen.model import Api, Class, Coverage, Decision, Library, Method, Plan
+from gilgen.model import Action, Api, Class, Coverage, Decision, Definition, Guard, Library, Method, Plan
 from gilgen.toolkits.base import ExposedClass, Installation, Toolkit
 
 Notify = Callable[[str], None]
@@ -65,7 +65,7 @@ def ensure(name: str, headers_dir: Path | None, notify: Notify) -> store.Made:
     found = headers.find(toolkit, installation, headers_dir, notify)
     files = [Path(found.root) / file for file in toolkit.header_files(Path(found.root))]
     key = store.key_of(
-        installation.key, installation.root, found, store.key_of_files(files), rules.text(name), settings.include, settings.exclude
+        installation.key, installation.root, found, store.key_of_files(files), rules.text(name), settings.include, settings.exclude, settings.guard
     )
 
     def make(folder: Path) -> None:
@@ -127,7 +127,7 @@ class _Planner:
             self.names_by_template[demangle.normal(cls.cxx).partition("<")[0]].update(method.name for method in cls.methods)
         self._ancestry: dict[str, frozenset[str]] = {}
         self.libraries: list[Library] = []
-        self.definitions: dict[str, list[str]] = defaultdict(list)
+        self.definitions: dict[str, list[Definition]] = defaultdict(list)
         self.wrappers = wrappers or {}
         witness = self.toolkit.releasing_witness
         self.wrappers_thread_safe = wrappers is None or not witness or wrappers.get(witness) in {"releases", "mixed"}
@@ -245,8 +245,8 @@ class _Planner:
             file = self.installation.root / path
             with elf.Library(file) as library:
                 found = library.defined(wanted)
-                for symbol in found:
-                    self.definitions[symbol].append(path)
+                for symbol, function in found.items():
+                    self.definitions[symbol].append(Definition(path, function.address, function.size, function.code))
                 self.libraries.append(
                     Library(
                         path=path,
@@ -262,7 +262,7 @@ class _Planner:
 
         A wrapper module of VTK's may hold a copy of an inline function, but never the only one.
         """
-        defining = {path for decision in decisions if decision.action == "release" for path in self.definitions[decision.symbol]}
+        defining = {one.library for decision in decisions if decision.action != "keep" for one in self.definitions[decision.symbol]}
         return tuple(
             replace(library, defines=library.path in defining and (self.toolkit.wrappers_hold_code or not library.uses_cpython))
             for library in self.libraries
@@ -336,20 +336,33 @@ class _Planner:
         return scope
 
     def _judged(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> Decision:
-        """Fill in action, reason, guard, library and copies."""
+        """Fill in action, reason, guard and definitions."""
         kept = self._hazard(draft, cls, method, family)
-        libraries = self.definitions.get(draft.symbol, [])
-        walker = self.toolkit.walker_of(self.ancestry(cls))
+        definitions = self.definitions.get(draft.symbol, [])
+        chosen = self._chosen_guard(draft, cls)
+        guard = chosen or family.guard
+        walker = self.toolkit.walker_of(self.ancestry(cls)) if guard in {"pipeline", "data"} and not draft.static else ""
+        if guard != "none" and not walker:
+            guard = "object"
+        released: Action = "queue" if family.queues else "release"
         return replace(
             draft,
-            action="keep" if kept else "release",
+            action="keep" if kept else released,
             reason=kept[0] if kept else (family.name if ":" in family.name else f"rule:{family.name}"),
             why=kept[1] if kept else family.why,
-            guard="none" if draft.static else ("object" if family.guard == "pipeline" and not walker else family.guard),
-            walker=walker if family.guard == "pipeline" and not draft.static else "",
-            library=libraries[0] if libraries else "",
-            copies=len(libraries),
+            guard="none" if draft.static else guard,
+            guard_chosen=chosen is not None,
+            walker=walker,
+            library=definitions[0].library if definitions else "",
+            copies=len(definitions),
+            definitions=tuple(definitions),
         )
+
+    def _chosen_guard(self, draft: Decision, cls: str) -> Guard | None:
+        """The level that the user's configuration gives a method, or its class."""
+        method = draft.python.rpartition(".")[2]
+        names = (draft.python, *(name for spelling in self._spellings(cls) for name in (spelling, f"{spelling}.{method}")))
+        return next((level for pattern, level in self.config.guard if any(rules.matches(name, (pattern,)) for name in names)), None)
 
     def _hazard(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
         """Why a method that blocks is kept all the same: (reason, sentence); None where it is released."""
@@ -387,7 +400,7 @@ class _Planner:
 
     def _unsafe(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
         libraries = {library.path: library for library in self.libraries}
-        if not self.toolkit.wrappers_hold_code and all(libraries[path].uses_cpython for path in self.definitions[draft.symbol]):
+        if not self.toolkit.wrappers_hold_code and all(libraries[one.library].uses_cpython for one in self.definitions[draft.symbol]):
             return "hazard:uses-cpython", "Defined in a library that calls CPython's API and counts on the GIL."
         if not self.wrappers_thread_safe and not family.contained:
             return (
@@ -433,7 +446,7 @@ class _Planner:
         seen: set[str] = set()
         result = []
         for decision in decisions:
-            if decision.action == "release":
+            if decision.action != "keep":
                 if decision.symbol in seen:
                     continue
                 seen.add(decision.symbol)
@@ -450,17 +463,19 @@ class _Planner:
         released = {name for name, group in by_name.items() if any(d.action == "release" for d in group)}
         reach = _Reach(self, released)
         kept: Counter[str] = Counter()
-        direct = through = candidates = 0
+        direct = through = candidates = queued = 0
         served: dict[str, list[str]] = defaultdict(list)
         for cls in self.exposed:
             for method in cls.methods:
                 name = f"{cls.name}.{method.name}"
-                group = by_name.get(name)
-                if group is None:
-                    template = demangle.normal(cls.cxx).partition("<")[0]
-                    if self._never(method.name) or self.family_of(template, method.name, "") is None:
-                        continue
-                    group = []
+                group = by_name.get(name, [])
+                family = self.family_of(demangle.normal(cls.cxx).partition("<")[0], method.name, "")
+                if not group and (family is None or self._never(method.name)):
+                    continue
+                queues = any(decision.action == "queue" for decision in group)
+                if queues or (family and family.queues):
+                    queued += queues
+                    continue
                 candidates += 1
                 if name in released:
                     direct += 1
@@ -479,6 +494,7 @@ class _Planner:
             direct=direct,
             through=through,
             kept=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
+            queued=queued,
         )
         decisions = [replace(d, served=tuple(sorted(served.get(d.python, ())))) if d.action == "release" else d for d in decisions]
         return coverage, decisions

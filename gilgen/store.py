@@ -25,7 +25,7 @@ from gilgen.errors import ArtefactError, StoreError
 
 Record = TypeVar("Record")
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised whenever a record of `model.py` changes its shape, so that older artefacts are refused."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cxxfilt
+import pytest
 
 from gilgen import build, generate, store
 from gilgen.audit import elf
@@ -48,6 +50,16 @@ WORK = {
 
 def carriers(text: str) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in text.split())
+
+
+def compiler(family: str) -> build.Compiler:
+    """A C++ compiler of a family, "gcc" or "clang"; PyPI's ziglang is a clang. The test is skipped where there is none."""
+    found = shutil.which({"gcc": "g++", "clang": "clang++"}[family])
+    if found:
+        return build.Compiler((found,), family)
+    if family == "clang" and importlib.util.find_spec("ziglang"):
+        return build.Compiler((sys.executable, "-m", "ziglang", "c++"), family, zig=True)
+    return pytest.skip(f"there is no {family} on this machine")
 
 
 # ------------------------------------------------------------------------------------ another process

@@ -9,3 +9,8 @@ int vtkAlgorithm::GetNumberOfInputPorts() { return upstream ? 1 : 0; }
 int vtkAlgorithm::GetNumberOfInputConnections(int) { return 1; }
 vtkAlgorithm* vtkAlgorithm::GetInputAlgorithm(int, int) { return upstream; }
 vtkAlgorithm* vtkExecutive::GetAlgorithm() { return nullptr; }
+int vtkAlgorithm::HasExecutive() { return 1; }
+int vtkAlgorithm::GetNumberOfOutputPorts() { return 1; }
+vtkInformation* vtkAlgorithm::GetOutputInformation(int) { return &output; }
+vtkInformationDataObjectKey* vtkDataObject::DATA_OBJECT() { return nullptr; }
+vtkDataObject* vtkInformation::Get(vtkInformationDataObjectKey*) { return reinterpret_cast<vtkDataObject*>(this); }

@@ -9,7 +9,20 @@ public:
     virtual long long through(long long (*loop)(Measured*, long long), long long calls); // runs a loop inside of itself
 };
 
-// The names by which the guard finds the filters upstream.
+// The names by which the guard finds the filters upstream, and their data.
+class vtkDataObject;
+class vtkInformationDataObjectKey;
+
+class vtkInformation {
+public:
+    vtkDataObject* Get(vtkInformationDataObjectKey* key);
+};
+
+class vtkDataObject {
+public:
+    static vtkInformationDataObjectKey* DATA_OBJECT();
+};
+
 class vtkAlgorithm {
 public:
     virtual ~vtkAlgorithm() = default;
@@ -17,7 +30,11 @@ public:
     int GetNumberOfInputPorts();
     int GetNumberOfInputConnections(int port);
     vtkAlgorithm* GetInputAlgorithm(int port, int index);
+    int HasExecutive();
+    int GetNumberOfOutputPorts();
+    vtkInformation* GetOutputInformation(int port);
 
+    vtkInformation output;
     vtkAlgorithm* upstream = nullptr;
 };
 

@@ -11,10 +11,11 @@ import contextlib
 import functools
 import io
 import mmap
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 import numpy as np
 from elftools.common.exceptions import ELFError
@@ -59,6 +60,14 @@ HIGHEST = 1 << 52
 
 EFFORT, EFFORT_AT_LEAST = 64, 4 << 20
 """Units of work that a library is worth: so many for each of its bytes, but so many at least. VTK's, ITK's, NumPy's and SciPy's need less than 5 a byte."""
+
+
+class Defined(NamedTuple):
+    """Where a library defines a function, how many bytes of code it has, and their CRC-32 checksum."""
+
+    address: int
+    size: int
+    code: int
 
 
 REINSTALL = "Reinstall the package that it belongs to."
@@ -176,16 +185,16 @@ class Library:
             self._map.close()
 
     @_explained
-    def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, int]:
-        """Functions that this library defines and exports and whose mangled name is `wanted`: name -> address."""
+    def defined(self, wanted: Callable[[bytes], bool]) -> dict[str, Defined]:
+        """Functions that this library defines and exports and whose mangled name is `wanted`, by name."""
         table = self.symbols
         defined = table[(table["section"] != 0) & ((table["info"] & 15) == STT_FUNC) & (table["value"] != 0)]
         strings = self._strings
         found = {}
-        for name, value in zip(defined["name"].tolist(), defined["value"].tolist(), strict=True):
+        for name, value, size in zip(defined["name"].tolist(), defined["value"].tolist(), defined["size"].tolist(), strict=True):
             text = strings[name : strings.find(b"\0", name)]
             if wanted(text):
-                found[text.decode()] = value
+                found[text.decode()] = Defined(value, size, zlib.crc32(self.read(value, size)))
         return found
 
     @_explained
@@ -212,14 +221,14 @@ class Library:
         return counts
 
     @_explained
-    def carries_addresses(self, definitions: dict[str, int]) -> bool:
+    def carries_addresses(self, definitions: Mapping[str, Defined]) -> bool:
         """Whether slots lead to these definitions by address instead of by name (`-Bsymbolic` and the like)."""
         if not definitions:
             return False
         relocations = self._relocations()
         relative = next(kind for kind, name in RELOCATIONS[self.machine].items() if name == RELATIVE)
         addends = relocations["addend"][(relocations["info"] & 0xFFFFFFFF) == relative]
-        addresses = np.fromiter(definitions.values(), "<i8")
+        addresses = np.fromiter((one.address for one in definitions.values()), "<i8")
         return bool(np.isin(addends, addresses).any() or np.isin(self._packed()[:, 1], addresses).any())
 
     @property

@@ -35,23 +35,35 @@ struct HiddenResult {
 };
 
 // What a call takes hold of while it runs, so that calls on shared objects still queue.
-enum class Guard : std::uint8_t { none, object, pipeline };
+enum class Guard : std::uint8_t { none, object, pipeline, data };
 
 // One C++ function of the plan.
 struct Method {
     const char* symbol;   // its mangled name
-    Guard guard;          // the most that its calls take hold of
     std::uint8_t walker;  // how to find the filters upstream of `this`: an index into `walkers`
+    bool releases;        // false: its calls only queue with those that do, and keep the GIL
     std::uint32_t first;  // the first of its entries
     std::uint32_t copies; // how many: one for each library that defines the symbol
+    std::atomic<Guard> guard; // what its calls take hold of; set at activation
 };
 
-// One definition of such a function: where its shim goes on to, and how often it was called.
+// One definition of such a function, in one library: what it must be for its shim to stand before it.
+struct Definition {
+    std::uint64_t offset;  // of the symbol, from where the library is loaded
+    std::uint32_t size;    // of its code, in bytes
+    std::uint32_t code;    // the code's checksum (CRC-32, as in zlib)
+    std::uint32_t library; // an index into the manifest's libraries
+};
+
+// Where a definition's shim goes on to, and how often it was called. `original` is null until it is bound.
 struct Entry {
     std::atomic<void*> original;
     std::atomic<std::uint64_t> released; // calls from Python during which the GIL was released
-    std::atomic<std::uint64_t> guarded;  // calls whose wrapper had released it already
+    std::atomic<std::uint64_t> guarded;  // calls that took the guard and left the GIL as it was
     std::atomic<std::uint64_t> waited;   // calls that had to wait for another on the same objects
+    std::atomic<std::uint64_t> waited_ns; // how long they waited, all together
+    std::atomic<std::uint64_t> longest_ns; // and the one that waited longest
+    std::atomic<std::uint64_t> kept;     // calls that kept the GIL: those in their way were inside callbacks of Python's
     std::atomic<std::uint64_t> passed;   // calls from C++; counted only when built with GILGEN_COUNT
     Method const* method;
 
@@ -63,7 +75,7 @@ struct Entry {
 };
 
 // The generated table.
-extern Method const methods[];
+extern Method methods[];
 extern std::uint32_t const method_count;
 extern Entry entries[];
 extern std::uint32_t const entry_count;
@@ -77,6 +89,8 @@ struct Python {
     void* (*current)();      // the attached thread state: this thread's from 3.12 on, the process's before
     void* (*own)();          // PyGILState_GetThisThreadState
     int (*finalizing)();     // Py_IsFinalizing
+    int (*ensure)();         // PyGILState_Ensure
+    void (*release)(int);    // PyGILState_Release
     int current_is_own;      // 1 from CPython 3.12 on
 };
 extern Python python;
@@ -133,7 +147,7 @@ inline Way way_of(Entry& entry, void*& state)
             state = current;
             return Way::release;
         }
-        if (!nested && entry.method->guard != Guard::none && !foreign()) return Way::guard;
+        if (!nested && entry.method->guard.load(std::memory_order_relaxed) != Guard::none && !foreign()) return Way::guard;
     }
 #ifdef GILGEN_COUNT
     entry.passed.fetch_add(1, std::memory_order_relaxed);
@@ -146,10 +160,19 @@ inline Way way_of(Entry& entry, void*& state)
 // Only a Python thread's outermost call takes the guard, whether or not a wrapper has released the GIL
 // already; C++ worker threads never do. A call nested in a released one finds the GIL gone and passes
 // straight through; one made by a Python callback holds the GIL again, so it releases, but never waits.
+//
+// While a thread is inside, it is away in C++, or visits Python: a callback, or what a callback calls. A
+// visitor does nothing to its objects, and comes away again only with the GIL. So another thread's call on
+// them need not wait for it: it goes on and keeps the GIL, which is what every call of the plain wheel does.
+// A callback may therefore wait for another thread, whatever that one calls.
 class Released {
 public:
     // `state`: this thread's, when it holds the GIL.
     Released(Entry& entry, void* self, void* state) { begin(entry, self, state); }
+
+    // Told by the functions of visits.cpp, always with the GIL.
+    void visits_python();
+    void leaves_python() { away_.store(true, std::memory_order_relaxed); }
 
     // CPython up to 3.13 ends a daemon thread that wants the GIL during shutdown by unwinding it, so
     // this destructor must let an unwinding through.
@@ -163,15 +186,20 @@ private:
 
     void begin(Entry& entry, void* self, void* state);
     void end();
-    void claim(Entry& entry, void* self, bool holds);
+    bool claim(Entry& entry, void* self, bool holds);
+    void find(void** objects, int count);
     void let_go();
 
     static constexpr int inline_capacity = 12;
 
     // All set by `begin`.
     void* state_;       // what PyEval_SaveThread gave, to be restored
-    void** objects_;    // what this call has taken hold of; null when nothing
+    void** objects_;    // what this call has taken hold of, or wants to; null when nothing
     int object_count_;
+    bool holds_;        // this thread holds the GIL all the while
+    bool claimed_;      // it has taken hold
+    std::atomic<bool> away_; // this thread is in C++ without the GIL
+    unsigned long ident_;    // whose call it is, as Python's threading.get_ident has it
     Released* next_;    // in the list of claims
     Released* previous_;
     void* inline_objects_[inline_capacity];

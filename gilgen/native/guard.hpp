@@ -9,9 +9,6 @@
 
 namespace gilgen {
 
-// How far a guard reaches at most, whatever a method asks for. Set at activation.
-extern std::atomic<Guard> guard_limit;
-
 // The objects that a call works on, each once. Few enough stand on the stack.
 class Found {
 public:
@@ -47,8 +44,9 @@ private:
     std::size_t capacity_ = 32;
 };
 
-// Adds to `found` the objects that a call on `self` works on besides `self`, the filters upstream of it.
-using Walker = void (*)(void* self, Found& found);
+// Adds to `found` the objects that a call on `self` works on besides `self`: the filters upstream of it, and
+// with `data` the data objects that these work on, too.
+using Walker = void (*)(void* self, Found& found, bool data);
 
 // The walkers of this toolkit, and the symbols that they need from its libraries. `walkers[0]` finds
 // nothing. A walker is used only when all symbols were found.
@@ -75,6 +73,12 @@ inline void end_head_start()
 {
     if (first_pipeline.load(std::memory_order_relaxed) == First::started) first_pipeline.store(First::done);
 }
+
+// The thread that is inside a call which works on `object`, as threading.get_ident has it; 0 where none is.
+unsigned long holder(void* object);
+
+// How many threads wait now for another's call.
+int waiting();
 
 // Once, at activation: after a fork the child has one thread, so only its own claims stay.
 void watch_forks();

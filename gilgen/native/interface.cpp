@@ -3,19 +3,26 @@
 #include "guard.hpp"
 #include "rebind.hpp"
 
+#include <algorithm>
+
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
-// Hands over Python's functions and the toolkit's libraries. Called once, before anything is bound.
-EXPORT void gilgen_start(gilgen::Python const* functions, gilgen::Known const* libraries, std::uint32_t count)
+// Hands over Python's functions, the toolkit's libraries, and what the definitions in them must be. Called once,
+// before anything is bound.
+EXPORT void gilgen_start(gilgen::Python const* functions, gilgen::Known const* libraries, std::uint32_t count,
+                         gilgen::Definition const* definitions)
 {
     gilgen::python = *functions;
-    gilgen::know(libraries, count);
+    gilgen::know(libraries, count, definitions);
     gilgen::watch_forks();
 }
 
-EXPORT void gilgen_limit_guard(std::uint8_t guard)
+// What the calls of each method take hold of, in the order of the table.
+EXPORT void gilgen_set_guards(std::uint8_t const* guards)
 {
-    gilgen::guard_limit.store(static_cast<gilgen::Guard>(guard));
+    for (std::uint32_t i = 0; i < gilgen::method_count; ++i) {
+        gilgen::methods[i].guard.store(static_cast<gilgen::Guard>(guards[i]));
+    }
 }
 
 // Rebinds whatever libraries of the toolkit have been loaded since the last call.
@@ -34,6 +41,9 @@ struct Counts {
     std::uint64_t released;
     std::uint64_t guarded;
     std::uint64_t waited;
+    std::uint64_t waited_ns;
+    std::uint64_t longest_ns;
+    std::uint64_t kept;
     std::uint64_t passed;
     std::uint32_t bound;
 };
@@ -49,6 +59,9 @@ EXPORT void gilgen_counts(Counts* counts)
         method.released += entry.released.load(std::memory_order_relaxed);
         method.guarded += entry.guarded.load(std::memory_order_relaxed);
         method.waited += entry.waited.load(std::memory_order_relaxed);
+        method.waited_ns += entry.waited_ns.load(std::memory_order_relaxed);
+        method.longest_ns = std::max(method.longest_ns, entry.longest_ns.load(std::memory_order_relaxed));
+        method.kept += entry.kept.load(std::memory_order_relaxed);
         method.passed += entry.passed.load(std::memory_order_relaxed);
         method.bound += entry.original.load(std::memory_order_relaxed) != nullptr;
     }
@@ -60,7 +73,35 @@ EXPORT std::uint32_t gilgen_running()
     return gilgen::running.held_the_gil.load() + gilgen::running.came_without.load();
 }
 
+// Where `running` lies: two counts whose sum is how many threads are inside a shim.
+EXPORT gilgen::Running const* gilgen_inside()
+{
+    return &gilgen::running;
+}
+
+// How many threads wait now because another works on the same objects.
+EXPORT std::int32_t gilgen_waiting()
+{
+    return gilgen::waiting();
+}
+
+// The thread inside a call that works on `object`; 0 where none is.
+EXPORT unsigned long gilgen_holder(void* object)
+{
+    return gilgen::holder(object);
+}
+
+EXPORT char const* gilgen_refusal(std::uint32_t index)
+{
+    return gilgen::refusal(index);
+}
+
 EXPORT std::uint32_t gilgen_method_count()
 {
     return gilgen::method_count;
+}
+
+EXPORT std::uint32_t gilgen_definition_count()
+{
+    return gilgen::entry_count;
 }

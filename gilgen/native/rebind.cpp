@@ -7,6 +7,7 @@
 
 #include "gilgen.hpp"
 #include "guard.hpp"
+#include "visits.hpp"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -16,7 +17,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -178,14 +181,45 @@ std::unordered_map<std::string_view, Method const*> const& methods_by_name()
     return map;
 }
 
+std::unordered_map<std::string_view, Hook const*> const& hooks_by_name()
+{
+    static std::unordered_map<std::string_view, Hook const*> const map = [] {
+        std::unordered_map<std::string_view, Hook const*> all;
+        for (std::uint32_t i = 0; i < hook_count; ++i) all.emplace(hooks[i].name, &hooks[i]);
+        return all;
+    }();
+    return map;
+}
+
+Definition const* definitions = nullptr; // what each of `entries` must be
+
+// The definitions that the shims were made for, by the library that must hold them: indices into `entries`.
+std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> const& definitions_by_library()
+{
+    static std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> const map = [] {
+        std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> all;
+        for (std::uint32_t i = 0; i < entry_count; ++i) all[definitions[i].library].push_back(i);
+        return all;
+    }();
+    return map;
+}
+
 // Which symbols of one library are wanted: by symbol index for relocations that name them, by address
-// for those that do not.
+// for those that do not; and where the library defines a method itself.
 struct Matches {
     std::unordered_map<std::uint32_t, Method const*> by_symbol;
+    std::unordered_map<std::uint32_t, Hook const*> hooks;
     std::unordered_map<Address, Method const*> by_address;
+    std::unordered_map<Method const*, Address> defined;
 };
 
-void note_definition(Image const& image, bool caller, std::uint32_t index, Wanted const& name, Matches& matches)
+void note_definition(Matches& matches, Method const* method, Address address)
+{
+    matches.by_address.emplace(address, method);
+    matches.defined.emplace(method, address);
+}
+
+void note_found(Image const& image, bool caller, std::uint32_t index, Wanted const& name, Matches& matches)
 {
     if (caller) {
         if (name.method) matches.by_symbol.emplace(index, name.method);
@@ -199,7 +233,7 @@ void note_definition(Image const& image, bool caller, std::uint32_t index, Wante
         if (!*name.walker) *name.walker = reinterpret_cast<void*>(address);
     } else {
         matches.by_symbol.emplace(index, name.method);
-        matches.by_address.emplace(address, name.method);
+        note_definition(matches, name.method, address);
     }
 }
 
@@ -222,7 +256,7 @@ void match_hashed(Image const& image, bool caller, Matches& matches)
             std::uint32_t const hash = chain[index - first];
             if ((hash | 1) == (name.hash | 1) &&
                 std::strcmp(image.strings + image.symbols[index].st_name, name.name) == 0) {
-                note_definition(image, caller, index, name, matches);
+                note_found(image, caller, index, name, matches);
                 break;
             }
             if (hash & 1) break;
@@ -236,12 +270,17 @@ void match_listed(Image const& image, bool caller, std::uint32_t end, Matches& m
     auto const& by_name = methods_by_name();
     for (std::uint32_t index = 1; index < end; ++index) {
         char const* const name = image.strings + image.symbols[index].st_name;
+        if (name[0] == 'P' && name[1] == 'y') {
+            auto const hook = hooks_by_name().find(name);
+            if (hook != hooks_by_name().end()) matches.hooks.emplace(index, hook->second);
+            continue;
+        }
         if (name[0] != '_' || name[1] != 'Z') continue;
         auto const found = by_name.find(name);
         if (found == by_name.end()) continue;
         matches.by_symbol.emplace(index, found->second);
         if (!caller && image.symbols[index].st_shndx != SHN_UNDEF) {
-            matches.by_address.emplace(image.base + image.symbols[index].st_value, found->second);
+            note_definition(matches, found->second, image.base + image.symbols[index].st_value);
         }
     }
 }
@@ -281,20 +320,14 @@ struct Slot {
     Range relro;
 };
 
-// All that was done, so that it can be undone; and the code of the libraries that belong to the toolkit.
+// All that was done, so that it can be undone; and the definitions that are what the shims were made for.
 // Never destroyed: `unbind` may come when the process is already ending.
 struct State {
     std::map<std::pair<dev_t, ino_t>, Known const*> files;
     std::unordered_map<Address, std::string> seen; // every image looked at so far, the toolkit's or not
     std::vector<Slot> slots;
-    std::vector<Range> code; // sorted
-
-    bool owns(Address address) const
-    {
-        auto const after = std::upper_bound(code.begin(), code.end(), address,
-                                            [](Address wanted, Range const& range) { return wanted < range.begin; });
-        return after != code.begin() && std::prev(after)->holds(address);
-    }
+    std::map<std::pair<Address, Method const*>, std::uint32_t> confirmed; // -> index into `entries`
+    std::deque<std::string> refusals; // a deque, so that what was handed out stays where it is
 };
 
 State& state()
@@ -312,31 +345,71 @@ void protect(Range relro, int protection)
     if (begin < end) mprotect(reinterpret_cast<void*>(begin), end - begin, protection);
 }
 
-// The shim for one definition of a method: the entry that already leads there, else a free one.
+// The shim for one definition of a method; null where that is not one that was confirmed.
 void* shim_for(Method const& method, void* original)
 {
-    for (std::uint32_t i = method.first; i < method.first + method.copies; ++i) {
-        void* const known = entries[i].original.load(std::memory_order_relaxed);
-        if (known == original) return shims[i];
-        if (!known) {
-            entries[i].original.store(original, std::memory_order_release);
-            return shims[i];
+    auto const found = state().confirmed.find({reinterpret_cast<Address>(original), &method});
+    if (found == state().confirmed.end()) return nullptr;
+    entries[found->second].original.store(original, std::memory_order_release);
+    return shims[found->second];
+}
+
+// CRC-32 as in zlib (ITU-T V.42, 8.1.1.6.2).
+std::uint32_t checksum(Address begin, std::uint32_t size)
+{
+    static std::array<std::uint32_t, 256> const table = [] {
+        std::array<std::uint32_t, 256> all{};
+        for (std::uint32_t byte = 0; byte < 256; ++byte) {
+            std::uint32_t value = byte;
+            for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0xEDB88320u : 0u);
+            all[byte] = value;
+        }
+        return all;
+    }();
+    std::uint32_t sum = 0xFFFFFFFFu;
+    auto const* const code = reinterpret_cast<unsigned char const*>(begin);
+    for (std::uint32_t i = 0; i < size; ++i) sum = sum >> 8 ^ table[(sum ^ code[i]) & 255];
+    return ~sum;
+}
+
+// What is wrong with a definition that the shims were made for; null where nothing is.
+char const* fault(Image const& image, Matches const& matches, std::uint32_t entry)
+{
+    Definition const& expected = definitions[entry];
+    auto const found = matches.defined.find(entries[entry].method);
+    if (found == matches.defined.end()) return "is not defined there";
+    Address const address = image.base + expected.offset;
+    if (found->second != address) return "lies elsewhere";
+    if (!in_any(image.code, address) || !in_any(image.code, address + expected.size - 1)) return "is not code";
+    return checksum(address, expected.size) == expected.code ? nullptr : "has other code";
+}
+
+// Confirms every definition of a library, or refuses the whole of it.
+bool confirm(Image const& image, Known const& known, Matches const& matches)
+{
+    auto const expected = definitions_by_library().find(known.index);
+    if (expected == definitions_by_library().end()) return true;
+    for (std::uint32_t const entry : expected->second) {
+        if (char const* const what = fault(image, matches, entry)) {
+            state().refusals.push_back(std::string(image.name) + ": " + entries[entry].method->symbol + " " + what);
+            return false;
         }
     }
-    return nullptr;
+    for (std::uint32_t const entry : expected->second) {
+        Method const* const method = entries[entry].method;
+        state().confirmed.insert_or_assign({matches.defined.at(method), method}, entry);
+    }
+    return true;
 }
 
 class Library {
 public:
-    Library(Image const& image, bool caller, Bound& bound)
-        : image_(image), bound_(bound), caller_(caller), matches_(matches_of(image, caller))
-    {
-    }
+    Library(Image const& image, Matches const& matches, Bound& bound) : image_(image), bound_(bound), matches_(matches) {}
 
     void bind(bool symbolic)
     {
         protect(image_.relro, PROT_READ | PROT_WRITE);
-        if (!matches_.by_symbol.empty()) {
+        if (!matches_.by_symbol.empty() || !matches_.hooks.empty()) {
             std::size_t const first = std::min(image_.leading_relative, image_.relocation_count);
             bind_named(image_.relocations + first, image_.relocation_count - first);
             bind_named(image_.plt, image_.plt_count);
@@ -355,10 +428,14 @@ private:
             std::uint32_t const type = ELF64_R_TYPE(relocation.r_info);
             bool const stored = type == address_relocation && relocation.r_addend == 0;
             if (!stored && type != got_relocation && type != plt_relocation) continue;
+            Address const where = image_.base + relocation.r_offset;
             auto const found = matches_.by_symbol.find(index);
-            if (found == matches_.by_symbol.end()) continue;
-            rebind(*found->second, image_.base + relocation.r_offset, stored ? bound_.vtable : bound_.got,
-                   definition(index), type == plt_relocation);
+            if (found != matches_.by_symbol.end()) {
+                rebind(*found->second, where, stored ? bound_.vtable : bound_.got, type == plt_relocation);
+            } else if (!stored) {
+                auto const hook = matches_.hooks.find(index);
+                if (hook != matches_.hooks.end()) rebind_hook(*hook->second, where, type == plt_relocation);
+            }
         }
     }
 
@@ -395,54 +472,53 @@ private:
         if (found != matches_.by_address.end()) rebind(*found->second, slot, bound_.vtable);
     }
 
-    // Where this library itself defines a symbol; 0 where it does not, or where that was not confirmed.
-    Address definition(std::uint32_t index) const
+    // A slot is rebound only when it lies in data that may be written, and leads to a confirmed definition.
+    void rebind(Method const& method, Address where, std::uint32_t& counter, bool lazy = false)
     {
-        ElfW(Sym) const& symbol = image_.symbols[index];
-        return caller_ || symbol.st_shndx == SHN_UNDEF ? 0 : image_.base + symbol.st_value;
+        void* const before = value_at(where);
+        void* shim = before ? shim_for(method, before) : nullptr;
+        // A lazily bound slot that was never used leads to the library's own stub, which would look the function
+        // up at the first call: so do we.
+        if (before && !shim && lazy && is_stub(before) && image_.handle) shim = shim_for(method, dlsym(image_.handle, method.symbol));
+        shim ? write(where, before, shim, counter) : static_cast<void>(++bound_.skipped);
     }
 
-    // A slot is rebound only when it lies in data that may be written, and leads to code of the toolkit.
-    void rebind(Method const& method, Address where, std::uint32_t& counter, Address definition = 0, bool lazy = false)
+    void rebind_hook(Hook const& hook, Address where, bool lazy)
+    {
+        void* const before = value_at(where);
+        if (before == hook.original() || (before && lazy && is_stub(before))) write(where, before, hook.replacement, bound_.hooks);
+    }
+
+    bool is_stub(void* value) const { return in_any(image_.code, reinterpret_cast<Address>(value)); }
+
+    void* value_at(Address where) const
+    {
+        return in_any(image_.data, where) ? __atomic_load_n(reinterpret_cast<void**>(where), __ATOMIC_ACQUIRE) : nullptr;
+    }
+
+    void write(Address where, void* before, void* value, std::uint32_t& counter)
     {
         void** const slot = reinterpret_cast<void**>(where);
-        if (!in_any(image_.data, where)) {
-            ++bound_.skipped;
-            return;
-        }
-        void* const before = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-        void* const original = resolved(method, before, definition, lazy);
-        void* const shim = original ? shim_for(method, original) : nullptr;
-        if (!shim) {
-            ++bound_.skipped;
-            return;
-        }
         state().slots.push_back({slot, before, image_.relro.holds(where) ? image_.relro : Range{0, 0}});
-        __atomic_store_n(slot, shim, __ATOMIC_RELEASE);
+        __atomic_store_n(slot, value, __ATOMIC_RELEASE);
         ++counter;
-    }
-
-    // What a slot leads to; null where that is not code of the toolkit. A lazily bound slot that was never
-    // used leads to the library's own stub, which would look the function up at the first call: so do we.
-    void* resolved(Method const& method, void* value, Address definition, bool lazy) const
-    {
-        Address const address = reinterpret_cast<Address>(value);
-        if (address == definition) return value; // also where the compiler folded two functions into one
-        if (!in_any(image_.code, address)) return state().owns(address) ? value : nullptr;
-        auto const own = matches_.by_address.find(address);
-        if (own != matches_.by_address.end() && own->second == &method) return value;
-        void* const found = lazy && image_.handle ? dlsym(image_.handle, method.symbol) : nullptr;
-        return found && state().owns(reinterpret_cast<Address>(found)) ? found : nullptr;
     }
 
     Image const& image_;
     Bound& bound_;
-    bool caller_;
-    Matches matches_;
+    Matches const& matches_;
+};
+
+// A library of the toolkit that has been loaded since the last round.
+struct Loaded {
+    Image image;
+    Known const* known;
+    bool caller = false;
+    Matches matches{};
 };
 
 struct Round {
-    std::vector<std::pair<Image, Known const*>> images;
+    std::vector<Loaded> libraries;
     Bound bound{};
 };
 
@@ -455,16 +531,35 @@ int collect(dl_phdr_info* info, std::size_t, void* data)
     struct stat file;
     if (stat(info->dlpi_name, &file) != 0) return 0;
     auto const known = state().files.find({file.st_dev, file.st_ino});
-    if (known != state().files.end()) static_cast<Round*>(data)->images.emplace_back(image_of(*info), known->second);
+    if (known != state().files.end()) static_cast<Round*>(data)->libraries.push_back({image_of(*info), known->second});
     return 0;
+}
+
+// Whether a loaded library is one that may be rebound. A file may have changed on disk since it was loaded, and
+// before: what counts is what is in memory.
+bool accepted(Loaded& loaded)
+{
+    Image const& image = loaded.image;
+    Known const& known = *loaded.known;
+    bool const same = image.build_id == known.build_id;
+    if (known.exact && !same) {
+        state().refusals.push_back(std::string(image.name) + ": its build id is " + (image.build_id.empty() ? "none" : image.build_id) +
+                                   " instead of " + (*known.build_id ? known.build_id : "none"));
+        return false;
+    }
+    if (!image.symbols || !image.strings) return false;
+    loaded.caller = !known.exact && (!same || image.build_id.empty());
+    loaded.matches = matches_of(image, loaded.caller);
+    return loaded.caller || confirm(image, known, loaded.matches);
 }
 
 } // namespace
 
 std::atomic<bool> bound{false};
 
-void know(Known const* libraries, std::uint32_t count)
+void know(Known const* libraries, std::uint32_t count, Definition const* of_entries)
 {
+    definitions = of_entries;
     for (std::uint32_t i = 0; i < count; ++i) {
         struct stat file;
         if (stat(libraries[i].path, &file) == 0) state().files.emplace(std::make_pair(file.st_dev, file.st_ino), &libraries[i]);
@@ -476,27 +571,17 @@ Bound bind()
     Round round;
     dl_iterate_phdr(collect, &round);
 
-    auto const foreign = [&](std::pair<Image, Known const*> const& loaded) {
-        bool const differs = loaded.second->exact && loaded.first.build_id != loaded.second->build_id;
-        if (differs) ++round.bound.refused;
-        return differs || !loaded.first.symbols || !loaded.first.strings;
-    };
-    round.images.erase(std::remove_if(round.images.begin(), round.images.end(), foreign), round.images.end());
-
-    // First all code of the toolkit, so that a slot which leads from one new library to another is known.
-    std::vector<Range>& code = state().code;
-    auto const caller = [](Image const& image, Known const* known) {
-        return !known->exact && (image.build_id != known->build_id || image.build_id.empty());
-    };
-    for (auto const& [image, known] : round.images) {
-        if (!caller(image, known)) code.insert(code.end(), image.code.begin(), image.code.end());
+    // All of them are confirmed before any is rebound, because slots lead from one library to another.
+    for (Loaded& loaded : round.libraries) {
+        if (accepted(loaded)) continue;
+        loaded.known = nullptr;
+        ++round.bound.refused;
     }
-    std::sort(code.begin(), code.end(), [](Range a, Range b) { return a.begin < b.begin; });
-    for (auto& [image, known] : round.images) {
+    for (Loaded& loaded : round.libraries) {
+        if (!loaded.known) continue;
         // From now on its slots are ours to restore, so it must stay: it is marked never to be unloaded.
-        image.handle = dlopen(image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        bool const calls_only = caller(image, known);
-        Library(image, calls_only, round.bound).bind(known->symbolic != 0 && !calls_only);
+        loaded.image.handle = dlopen(loaded.image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+        Library(loaded.image, loaded.matches, round.bound).bind(loaded.known->symbolic != 0 && !loaded.caller);
         ++round.bound.libraries;
     }
     walkers_ready = std::all_of(wanted().begin(), wanted().end(), [](Wanted const& name) { return !name.walker || *name.walker; });
@@ -519,7 +604,12 @@ void unbind()
     protect(open, PROT_READ);
     state().slots.clear();
     state().seen.clear();
-    state().code.clear();
+    state().confirmed.clear();
+}
+
+char const* refusal(std::uint32_t index)
+{
+    return index < state().refusals.size() ? state().refusals[index].c_str() : nullptr;
 }
 
 } // namespace gilgen

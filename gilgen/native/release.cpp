@@ -4,6 +4,7 @@
 #include "guard.hpp"
 #include "rebind.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 namespace gilgen {
@@ -22,25 +23,40 @@ void change(std::atomic<Count>& count, Count by)
     count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
+char thread_that_keeps;
+
 } // namespace
+
+// A thread that keeps the GIL in a shim has no other state than this one there, so calls nested in its call
+// pass through as well.
+void* const keeps_the_gil = &thread_that_keeps;
 
 void Released::begin(Entry& entry, void* self, void* state)
 {
-    bool const holds = state != nullptr;
+    holds_ = state != nullptr;
     state_ = nullptr;
     objects_ = nullptr;
+    claimed_ = false;
+    bool releases = holds_ && entry.method->releases;
     bool const outermost = !thread.outermost;
     if (outermost) {
         thread.outermost = this;
-        thread.state = holds ? state : python.own();
-        holds ? change(running.held_the_gil, 1u) : static_cast<void>(running.came_without.fetch_add(1));
-        claim(entry, self, holds);
+        thread.state = holds_ ? state : python.own();
+        ident_ = pthread_self();
+        away_.store(!holds_ || releases, std::memory_order_relaxed);
+        holds_ ? change(running.held_the_gil, 1u) : static_cast<void>(running.came_without.fetch_add(1));
+        bool const guarded = claim(entry, self, holds_);
+        releases = releases && guarded;
+        if (!releases) {
+            if (guarded) entry.guarded.fetch_add(1, std::memory_order_relaxed);
+            if (holds_) thread.state = keeps_the_gil;
+        }
+    } else if (releases) {
+        thread.outermost->leaves_python();
     }
-    if (holds) {
+    if (releases) {
         change(entry.released, std::uint64_t{1});
         state_ = python.save();
-    } else {
-        entry.guarded.fetch_add(1, std::memory_order_relaxed);
     }
     if (outermost && entry.method->walker) give_head_start();
 }
@@ -54,7 +70,11 @@ void Released::end()
         end_head_start();
     }
     if (state_) restore(state_);
-    if (outermost) state_ ? change(running.held_the_gil, -1u) : static_cast<void>(running.came_without.fetch_sub(1));
+    if (outermost) {
+        holds_ ? change(running.held_the_gil, -1u) : static_cast<void>(running.came_without.fetch_sub(1));
+    } else if (state_) {
+        thread.outermost->visits_python();
+    }
 }
 
 void restore(void* state)

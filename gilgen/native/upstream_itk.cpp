@@ -1,4 +1,4 @@
-// The filters upstream of an ITK process object, found with ITK's own exported functions.
+// The filters upstream of an ITK process object and the data that has no filter, found with ITK's own exported functions.
 #include "guard.hpp"
 
 #include <algorithm>
@@ -28,35 +28,40 @@ struct Reference {
     }
 };
 
-void nothing(void*, Found&) {}
+void nothing(void*, Found&, bool) {}
 
-void upstream_of_data(void* data, Found& found)
+// Adds the filter that makes `data`; false where there is none.
+bool add_source(void* data, Found& found)
 {
     Reference const source = reinterpret_cast<Reference (*)(void*)>(walker_functions[1])(data);
     if (source.object) found.add(source.object);
+    return source.object != nullptr;
 }
 
 // Breadth first over the inputs; `found` doubles as the queue.
-void upstream_of(std::size_t next, Found& found)
+void upstream_of(std::size_t next, Found& found, bool data)
 {
+    std::vector<void*> leaves;
     for (; next < found.size(); ++next) {
         auto const inputs = reinterpret_cast<std::vector<Reference> (*)(void*)>(walker_functions[0])(found[next]);
         for (Reference const& input : inputs) {
-            if (input.object) upstream_of_data(input.object, found);
+            if (input.object && !add_source(input.object, found)) leaves.push_back(input.object);
         }
     }
+    if (!data) return;
+    for (void* const leaf : leaves) found.add(leaf);
 }
 
-void upstream_of_process(void*, Found& found)
+void upstream_of_process(void*, Found& found, bool data)
 {
-    upstream_of(found.size() - 1, found);
+    upstream_of(found.size() - 1, found, data);
 }
 
-void upstream_of_data_object(void* self, Found& found)
+void upstream_of_data_object(void* self, Found& found, bool data)
 {
     std::size_t const first = found.size();
-    upstream_of_data(self, found);
-    upstream_of(first, found);
+    add_source(self, found);
+    upstream_of(first, found, data);
 }
 
 } // namespace

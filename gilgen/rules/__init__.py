@@ -26,6 +26,7 @@ class Family:
     signature: tuple[str, ...] = ()
     guard: Guard = "pipeline"
     contained: bool = False
+    queues: bool = False
 
     def covers(self, ancestry: frozenset[str], method: str, parameters: str) -> bool:
         """Whether this family names a method, given its class with all ancestors and its parameters as text."""
@@ -102,4 +103,5 @@ def _family(entry: dict[str, Any]) -> Family:
         signature=tuple(entry.get("signature", ())),
         guard=entry.get("guard", "pipeline"),
         contained=entry.get("contained", False),
+        queues=entry.get("queues", False),
     )
