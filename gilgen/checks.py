@@ -269,15 +269,17 @@ def compile_checks(checks: Checks, headers: Headers, compiler: build.Compiler, f
 
 def _explained(error: CompileError, text: str, name: str) -> CompileError:
     """The compiler's words, with the method that they are about in front."""
-    words = str(error).partition("\n\n")[2]
-    line = re.search(rf"{re.escape(name)}:(\d+):", words.partition("\n\n")[2])
-    before = "\n".join(text.splitlines()[: int(line[1])]) if line else ""
-    blocks = list(_BLOCK.finditer(before, before.find("check.hpp")))
+    words = str(error).partition("\n\n")[2].removesuffix(error.advice).rstrip()
+    lines = text.splitlines()
+    first = lines.index('#include "check.hpp"') + 1  # what comes before are the toolkit's headers
+    mentioned = (int(number) for number in re.findall(rf"{re.escape(name)}:(\d+):", words))
+    line = next((number for number in mentioned if number > first), None)
+    blocks = list(_BLOCK.finditer("\n".join(lines[first:line]))) if line else []
     if not blocks:
         return error
     about = blocks[-1]
     return CompileError(
-        f"The compiler and the plan disagree about {about['python']} ({about['declaration']}):\n\n{words}",
+        f"The compiler and the plan disagree about {about['python']} ({about['declaration']}):\n\n{words}\n",
         "Nothing was built. If a second run says the same, that is a bug in gilgen: please report it with the text above.",
     )
 
