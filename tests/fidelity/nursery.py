@@ -1,7 +1,8 @@
 """Runs the cases of many methods, each method's in a fork of a process that has imported the toolkit.
 
 A process of its own for each method: what one leaves behind meets no other, and a crash or a hang is a result.
-The job is a JSON file; every line of the answer is one case, a JSON object.
+The job is a JSON file; every line of the answer is one case, a JSON object. A job that says neither plain nor
+activated asks for the toolkit's survey: what every process would otherwise have to find out again.
 """
 
 from __future__ import annotations
@@ -86,18 +87,19 @@ def perform(cases: Any, case: Any, captured: Captured, shims: Shims | None, fold
         outcome = "return"
     ran = [symbol for symbol, count in shims.counts().items() if count != before.get(symbol, 0)] if shims else []
     writer.text("messages", captured.take() + cases.messages())
-    if outcome == "return":
-        writer.value("outcome", result)
-    for index, argument in enumerate(call.arguments):
-        writer.value(f"arguments.{index}", argument)
-    for name, watched in call.watched.items():
-        writer.value(name, watched)
+    seen = {"outcome": result} if outcome == "return" else {}
+    seen |= {f"arguments.{index}": argument for index, argument in enumerate(call.arguments)} | call.watched
+    for name, value in seen.items():
+        try:
+            writer.value(name, value)
+        except Exception as error:  # noqa: BLE001 - what cannot be looked at is the same on both sides
+            writer.text(f"{name} (not to be looked at)", f"{type(error).__name__}: {error}")
     writer.text("later messages", captured.take() + cases.messages())
     writer.files("files", folder, stamps)
     return {"outcome": outcome, "record": writer.record, "ran": ran}
 
 
-def run_all(job: dict[str, Any], cases: Any, target: dict[str, Any], done: set[str], pipe: int, shims: Shims | None) -> None:
+def run_all(job: dict[str, Any], cases: Any, target: dict[str, Any], done: set[str], spoiled: set[str], pipe: int, shims: Shims | None) -> None:
     """In the fork: every case of a method that was not done yet."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -112,12 +114,12 @@ def run_all(job: dict[str, Any], cases: Any, target: dict[str, Any], done: set[s
     home = tempfile.mkdtemp(prefix="gilgen-fidelity-")
     try:
         for number, case in enumerate(cases.cases(target)):
-            if case.name in done:
+            if case.name in done or (case.group and case.group in spoiled):
                 continue
             folder = Path(home) / str(number)
             folder.mkdir()
             os.chdir(folder)
-            say({"begin": case.name})
+            say({"begin": case.name, "group": case.group})
             answer = perform(cases, case, captured, shims, folder, full=job.get("full", False))
             say({"case": case.name, **answer})
             os.chdir(home)
@@ -131,6 +133,7 @@ def run_all(job: dict[str, Any], cases: Any, target: dict[str, Any], done: set[s
 def watch(job: dict[str, Any], cases: Any, target: dict[str, Any], answer: Any, shims: Shims | None) -> None:
     """Fork until every case of a method is done or has ended its process."""
     done: set[str] = set()
+    spoiled: set[str] = set()
     crashes = hangs = 0
     while crashes < CRASHES + len(done) // 4 and hangs < HANGS + len(done) // 100:
         crashes += 1
@@ -141,7 +144,7 @@ def watch(job: dict[str, Any], cases: Any, target: dict[str, Any], answer: Any, 
             os.setsid()
             status = 0
             try:
-                run_all(job, cases, target, done, writing, shims)
+                run_all(job, cases, target, done, spoiled, writing, shims)
             except BaseException:  # noqa: BLE001 - a fork never returns
                 status = 3
                 import traceback  # noqa: PLC0415
@@ -149,7 +152,7 @@ def watch(job: dict[str, Any], cases: Any, target: dict[str, Any], answer: Any, 
                 os.write(writing, (json.dumps({"broken": traceback.format_exc()}) + "\n").encode())
             os._exit(status)
         os.close(writing)
-        ended, begun, why = _listen(job, reading, target, done, answer)
+        ended, begun, group, why = _listen(job, reading, target, done, answer)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
@@ -162,27 +165,28 @@ def watch(job: dict[str, Any], cases: Any, target: dict[str, Any], answer: Any, 
         if name in done or not begun or status >> 8 == 3:
             return
         done.add(name)
+        spoiled.add(group)
         hangs += why == "deadline"
 
 
-def _listen(job: dict[str, Any], reading: int, target: dict[str, Any], done: set[str], answer: Any) -> tuple[bool, str, str]:
-    """What the fork says: (it came to its end, the case that had begun, why it was given up)."""
-    buffer, begun = b"", ""
+def _listen(job: dict[str, Any], reading: int, target: dict[str, Any], done: set[str], answer: Any) -> tuple[bool, str, str, str]:
+    """What the fork says: (it came to its end, the case that had begun, its group, why it was given up)."""
+    buffer, begun, group = b"", "", ""
     deadline = time.monotonic() + job["deadline"]
     try:
         while True:
             ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                return False, begun, "deadline"
+                return False, begun, group, "deadline"
             data = os.read(reading, 1 << 16)
             if not data:
-                return False, begun, ""
+                return False, begun, group, ""
             buffer += data
             *lines, buffer = buffer.split(b"\n")
             for line in map(json.loads, lines):
                 deadline = time.monotonic() + job["deadline"]
                 if "begin" in line:
-                    begun = line["begin"]
+                    begun, group = line["begin"], line["group"]
                 elif "case" in line:
                     done.add(line["case"])
                     answer({"target": target["name"], **line})
@@ -190,7 +194,7 @@ def _listen(job: dict[str, Any], reading: int, target: dict[str, Any], done: set
                 elif "broken" in line:
                     answer({"target": target["name"], "case": begun or "(none)", "broken": line["broken"]})
                 else:
-                    return True, "", ""
+                    return True, "", "", ""
     finally:
         os.close(reading)
 
@@ -198,6 +202,9 @@ def _listen(job: dict[str, Any], reading: int, target: dict[str, Any], done: set
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     cases = importlib.import_module(f"{job['toolkit']}_cases")
+    if job["active"] is None:
+        Path(job["answer"]).write_text(json.dumps(cases.survey()), encoding="utf-8")
+        return
     cases.load(job)
     shims = Shims(job["toolkit"], job.get("guard", "pipeline")) if job["active"] else None
     with Path(job["answer"]).open("w", encoding="utf-8") as file:

@@ -51,16 +51,18 @@ class Runner:
     def __init__(self, toolkit: str, folder: Path, jobs: int, guard: str, deadline: float) -> None:
         self.toolkit, self.folder, self.jobs, self.guard, self.deadline = toolkit, folder, jobs, guard, deadline
         self.pool = folder / "pool"
+        self.survey: Any = None
         self._count = 0
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Write the files that readers will read."""
+        """Find out once what every process needs to know."""
         self.pool.mkdir(exist_ok=True)
-        script = HERE / f"{self.toolkit}_pool.py"
-        if script.exists():
-            with (self.folder / "pool.log").open("w", encoding="utf-8") as log:
-                subprocess.run([sys.executable, script, self.pool], stdout=log, stderr=log, check=False, timeout=600)
+        job = {"toolkit": self.toolkit, "active": None, "answer": str(self.folder / "survey.answer"), "pool": str(self.pool)}
+        (self.folder / "survey.json").write_text(json.dumps(job), encoding="utf-8")
+        with (self.folder / "survey.log").open("w", encoding="utf-8") as log:
+            subprocess.run([sys.executable, HERE / "nursery.py", self.folder / "survey.json"], stdout=log, stderr=log, cwd=self.pool, check=True, timeout=600)
+        self.survey = json.loads((self.folder / "survey.answer").read_text(encoding="utf-8"))
 
     def run(self, chosen: list[targets.Target], modes: tuple[str, ...] = MODES, notify: Notify | None = None, perturb: str = PERTURB, *, full: bool = False) -> dict[str, compare.Answers]:
         """All cases of the methods, once for each mode."""
@@ -81,7 +83,7 @@ class Runner:
         job, answer = self.folder / f"{name}.json", self.folder / f"{name}.answers"
         record = {
             "toolkit": self.toolkit, "active": mode == "active", "deadline": self.deadline, "answer": str(answer), "pool": str(self.pool),
-            "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
+            "survey": self.survey, "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
         }  # fmt: skip
         job.write_text(json.dumps(record), encoding="utf-8")
         env = os.environ | {"MALLOC_PERTURB_": perturb, "PYTHONHASHSEED": "0", "VTK_SMP_BACKEND_IN_USE": "Sequential", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,10 +18,13 @@ import vtkmodules.all as vtk
 
 describe = vtk_describe.describe
 
-ALL_CLASSES = {"vtkAlgorithm.Update": 10_000, "vtkAlgorithm.UpdateInformation": 40, "vtkWriter.Write": 100}
-"""How many classes a method is called of; `FEW` for all others."""
+MANY = {"vtkAlgorithm.Update": 10_000, "vtkAlgorithm.UpdateInformation": 30, "vtkWriter.Write": 100, "vtkImageWriter.Write": 100}
+"""Of how many classes a method is called; `FEW` for all others."""
 
-FEW = 8
+FEW = 5
+
+CLOSELY = 2
+"""Of how many classes every overload is called on objects prepared in every way; of the others only the first."""
 
 
 @dataclass
@@ -37,14 +38,19 @@ class Call:
 
 @dataclass
 class Case:
-    """One call of one overload on an object of one class, prepared in one way."""
+    """One call of one overload on an object of one class, prepared in one way.
+
+    Attributes:
+        group: when a case has crashed, those of the same group are left out.
+    """
 
     name: str
     make: Callable[[], Call]
+    group: str = ""
 
 
-_names: list[str] = []
-"""Every class that can be made; Python's own subclasses stand under the names of VTK's."""
+_names: dict[str, list[str]] = {}
+"""Every class that can be made and how; Python's own subclasses stand under the names of VTK's."""
 
 _output: list[Any] = [None]
 
@@ -55,26 +61,12 @@ def load(job: dict[str, Any]) -> None:
     vtk.vtkSMPTools.Initialize(1)
     vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
     vtk_setup.POOL = job.get("pool", "")
-    _names.extend(in_a_fork(lambda: [name for name in sorted(dir(vtk)) if name.startswith("vtk") and vtk_setup.can_be_made(name)]))
+    _names.update(job["survey"])
 
 
-def in_a_fork(function: Callable[[], Any]) -> Any:
-    """What a function returns, without any trace of it in this process."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if process == 0:
-        os.close(reading)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        with os.fdopen(writing, "w") as pipe:
-            json.dump(function(), pipe)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        text = pipe.read()
-    os.waitpid(process, 0)
-    return json.loads(text)
+def survey() -> dict[str, list[str]]:
+    """Every class that can be made and how it is prepared, which takes long enough to be found out only once."""
+    return {name: vtk_setup.variants(name) for name in sorted(dir(vtk)) if name.startswith("vtk") and vtk_setup.can_be_made(name)}
 
 
 def reset() -> None:
@@ -102,7 +94,7 @@ def classes_with(owner: str, method: str) -> list[str]:
         return []
     found = [name for name in _names if issubclass(getattr(vtk, name), base) and _definer(getattr(vtk, name), method) is base]
     found.sort(key=lambda name: (name != owner, name))
-    few = ALL_CLASSES.get(f"{owner}.{method}", FEW)
+    few = MANY.get(f"{owner}.{method}", FEW)
     if len(found) <= few:
         return found
     step = len(found) / few
@@ -129,12 +121,13 @@ def cases(target: dict[str, Any]) -> Iterator[Case]:
     for number in statics:
         for other in (0, 1):
             yield Case(f"{owner}::{method}#{number}.{other}", partial(_static, owner, method, overloads[number], other))
-    for name in classes_with(owner, method):
-        for number, signature in enumerate(overloads):
-            if signature.static:
-                continue
-            for variant in vtk_setup.variants(name):
-                yield Case(f"{name}.{method}#{number} {variant}", partial(_method, name, method, signature, variant))
+    bound = [(number, signature) for number, signature in enumerate(overloads) if not signature.static]
+    bound.sort(key=lambda pair: len(pair[1].parameters))
+    for place, name in enumerate(classes_with(owner, method)):
+        ways = _names[name]
+        for number, signature in bound if place < CLOSELY else bound[:1]:
+            for variant in ways if place < CLOSELY else [way for way in ways if way != "bare"][:2]:
+                yield Case(f"{name}.{method}#{number} {variant}", partial(_method, name, method, signature, variant), name)
 
 
 def _special(make: Callable[[], tuple[Any, ...]]) -> Call:

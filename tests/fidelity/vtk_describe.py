@@ -33,7 +33,10 @@ def _object(writer: Writer, path: str, value: Any) -> None:
         return
     if not isinstance(value, vtk.vtkAlgorithm | vtk.vtkExecutive | vtk.vtkRenderWindow):
         _data(writer, path, value)
-    writer.text(f"{path}/printed", str(value))
+    try:
+        writer.text(f"{path}/printed", str(value))
+    except UnicodeDecodeError:
+        writer.record[f"{path}/printed"] = "not text"
     if isinstance(value, vtk.vtkAlgorithm):
         for port in range(value.GetNumberOfOutputPorts()):
             output = value.GetExecutive().GetOutputData(port) if value.GetExecutive() else None

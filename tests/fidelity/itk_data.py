@@ -1,0 +1,182 @@
+"""Small ITK objects with something in them, and what a proxy's documentation says of arguments."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import itk
+import numpy as np
+
+POOL = ""
+_SURVEY: dict[str, Any] = {}
+
+
+@cache
+def _templates() -> list[str]:
+    return sorted((name for name in dir(itk) if name[:1].isupper()), key=len, reverse=True)
+
+
+def proxy(name: str, survey: dict[str, Any] | None = None) -> Any:
+    """A proxy class by its name; None where it cannot be loaded."""
+    if survey:
+        _SURVEY.update(survey) if not _SURVEY else None
+    module = _SURVEY.get(name, ("", []))[0]
+    if not module:
+        return None
+    if module not in sys.modules:
+        short = name.removeprefix("itk")
+        template = next((each for each in _templates() if short.startswith(each)), None)
+        if template:
+            getattr(itk, template)
+        if module not in sys.modules:
+            importlib.import_module(module)
+    return getattr(sys.modules[module], name, None)
+
+
+def prepare() -> None:
+    """Load what every recipe uses, before any fork."""
+    for name in ("Image", "PyBuffer", "ImageFileReader", "ImageFileWriter", "MersenneTwisterRandomVariateGenerator", "Mesh", "TranslationTransform", "VectorImage"):
+        getattr(itk, name)
+
+
+def values(shape: tuple[int, ...]) -> Any:
+    count = int(np.prod(shape))
+    return (np.abs(np.sin(np.arange(count) * 0.7) * 60 + (np.arange(count) % 17)).reshape(shape)).astype(np.float64)
+
+
+def image(cls: Any, *, side: int = 6, shift: int = 0) -> Any:
+    """An image of this class with a pattern in it."""
+    made = cls.New()
+    dimension = made.GetImageDimension()
+    size = [side + index for index in range(dimension)]
+    made.SetRegions(size)
+    if hasattr(made, "SetVectorLength"):
+        made.SetVectorLength(2)
+    made.Allocate(True)
+    try:
+        view = itk.array_view_from_image(made)
+        view[...] = np.roll(values(view.shape), shift).astype(view.dtype)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError):
+        return made
+    return made
+
+
+def mesh(cls: Any) -> Any:
+    """A tetrahedron's points and a triangle or two, where the class takes them."""
+    made = cls.New()
+    dimension = made.GetPointDimension() if hasattr(made, "GetPointDimension") else 3
+    for index in range(5):
+        point = itk.Point[itk.F, dimension]() if (itk.F, dimension) in itk.Point else None
+        if point is None:
+            break
+        for axis in range(dimension):
+            point[axis] = float((index * (axis + 1)) % 3) + 0.25 * index
+        made.SetPoint(index, point)
+    return made
+
+
+def write_pool(folder: Path) -> None:
+    """Images and meshes in the formats that ITK writes itself, for its readers."""
+    for dimension in (2, 3, 4):
+        made = image(itk.Image[itk.F, dimension])
+        itk.imwrite(made, str(folder / f"image{dimension}.mha"))
+        itk.imwrite(made, str(folder / f"image{dimension}.nrrd"))
+    small = image(itk.Image[itk.UC, 2])
+    for ending in ("png", "bmp", "jpg", "tif", "vtk", "nii", "gipl", "hdf5", "mrc", "mha", "nrrd", "pic", "lsm", "mnc", "dcm", "spr", "jp2", "hdr"):
+        try:
+            itk.imwrite(small, str(folder / f"small.{ending}"))
+        except (RuntimeError, TypeError):
+            continue
+    points = "ASCII\nDATASET POLYDATA\nPOINTS 4 float\n0 0 0 1 0 0 0 1 0 0 0 1\nPOLYGONS 2 8\n3 0 1 2\n3 0 1 3\n"
+    data = "CELL_DATA 2\nSCALARS c float 1\nLOOKUP_TABLE default\n1 2\nPOINT_DATA 4\nSCALARS s float 1\nLOOKUP_TABLE default\n1 2 3 4\n"
+    (folder / "mesh.vtk").write_text(f"# vtk DataFile Version 2.0\nmesh\n{points}{data}", encoding="utf-8")
+    (folder / "mesh.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\nf 1 2 4\n", encoding="utf-8")
+    (folder / "mesh.off").write_text("OFF\n4 2 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 1 2\n3 0 1 3\n", encoding="utf-8")
+    (folder / "mesh.byu").write_text("1 4 2 6\n1 2\n0 0 0 1 0 0\n0 1 0 0 0 1\n1 2 -3\n1 2 -4\n", encoding="utf-8")
+    transform = itk.TranslationTransform[itk.D, 2].New()
+    itk.transformwrite([transform], str(folder / "transform.txt"))
+    itk.transformwrite([transform], str(folder / "transform.h5"))
+    itk.transformwrite([transform], str(folder / "transform.mat"))
+
+
+def pool(name: str) -> str:
+    return str(Path(POOL) / name)
+
+
+# ----------------------------------------------------------------------------------------------- arguments
+
+
+def documented(function: Any) -> list[str]:
+    """The types of a method's parameters, as its proxy's documentation has them; of the first overload."""
+    text = function.__doc__ or ""
+    blocks = re.split(r"(?m)^\s*\w+\(self.*$", text)
+    for block in blocks[1:2]:
+        return re.findall(r"(?m)^\s*\w+: (.+)$", block)
+    return []
+
+
+def arguments(function: Any) -> list[Any]:
+    return [value(kind) for kind in documented(function)]
+
+
+def value(kind: str) -> Any:
+    """A value for a type as SWIG spells it."""
+    bare = re.sub(r"\b(const)\b|[*&]", " ", kind).split()
+    name = bare[0] if bare else ""
+    if name == "std::string" or (name == "char" and "*" in kind):
+        return pool("small.png")
+    if name == "bool":
+        return True
+    if name in {"unsigned", "int", "long", "short", "size_t", "itk::SizeValueType"}:
+        return 1
+    if name in {"double", "float"}:
+        return 0.5
+    return thing(name)
+
+
+def thing(name: str) -> Any:
+    """An object of a proxy class."""
+    name = name.removesuffix("_Pointer")
+    cls = proxy(name)
+    if cls is None:
+        raise TypeError(f"nothing is known of {name}")
+    if name.startswith(("itkImage", "itkVectorImage")) and hasattr(cls, "SetRegions"):
+        return image(cls)
+    if name.startswith(("itkMesh", "itkPointSet", "itkQuadEdgeMesh")) and hasattr(cls, "SetPoint"):
+        return mesh(cls)
+    if hasattr(cls, "New"):
+        return cls.New()
+    return cls()
+
+
+INPUTS = re.compile(r"^Set(Input\w*|\w*Image|\w*Transform|\w*Histogram|\w*Mesh|\w*PointSet|Interpolator|\w*Kernel)$")
+
+
+def fill(made: Any, name: str) -> None:
+    """Give a filter the inputs that its setters are documented to take."""
+    for setter in sorted(dir(made)):
+        if not INPUTS.match(setter) or setter in {"SetInputNames", "SetInputDirectory"}:
+            continue
+        kinds = documented(getattr(made, setter))
+        if len(kinds) != 1 or not kinds[0].startswith("itk"):
+            continue
+        try:
+            getattr(made, setter)(value(kinds[0]))
+        except (TypeError, RuntimeError, AttributeError, KeyError):
+            continue
+    if hasattr(made, "SetFileName"):
+        made.SetFileName("out.mha" if "Writer" in name or "Image" not in name else pool("image2.mha"))
+    if hasattr(made, "SetSize") and "Source" in name:
+        _try(made.SetSize, [6, 7])
+
+
+def _try(function: Any, *given: Any) -> None:
+    try:
+        function(*given)
+    except (TypeError, RuntimeError):
+        return
