@@ -81,7 +81,7 @@ def test_what_the_headers_declare_compiles(compiler):
     compiled(compiler, *RIGHT)
 
 
-def test_methods_stand_in_files_of_a_few(tmp_path):
+def test_methods_stand_in_files_of_a_few():
     made = checks.sources(plan(*RIGHT), api(), piece=5)
     assert [text.count("template struct gilgen::Confirmed<") for text in made.files.values()] == [4, 5, 4, 5]
     assert list(made.files) == [f"checks-{number}.cpp" for number in range(1, 5)]
