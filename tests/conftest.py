@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import support
+from nursery import Nursery
 
 __all__ = ()
 
@@ -47,3 +48,12 @@ def real_shims(tmp_path_factory):
     for wheel in sorted((folder / "wheels").glob("*.whl")):
         support.unzipped(wheel, folder / "site")
     return folder / "site"
+
+
+@pytest.fixture(scope="session")
+def nursery(real_shims, tmp_path_factory):
+    """Forks processes in which VTK and ITK are imported, and their shims can be activated."""
+    imports = "import vtkmodules.all as vtk, itk, numpy\nitk.MedianImageFilter, itk.PyCommand, itk.ImageFileReader, itk.ImageFileWriter\nimport gc; gc.collect(); gc.freeze()"
+    found = Nursery(imports, {"PYTHONPATH": f"{real_shims}:{support.CHECKOUT}"}, tmp_path_factory.mktemp("nursery"))
+    yield found
+    found.close()
