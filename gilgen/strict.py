@@ -116,23 +116,24 @@ def _address(owner: Any) -> int:
 
 
 def _warn(guarded: Guarded, kind: type, function: str, holder: int) -> None:
-    method = function.removeprefix(f"{kind.__name__}_")
-    for base in kind.__mro__:
-        if f"{base.__name__}.{method}" in guarded.methods:
-            return
-        method = method.removeprefix(f"{base.__name__}_")
+    bases = [base.__name__ for base in kind.__mro__]
+    method = next((function.removeprefix(f"{base}_") for base in bases if function.startswith(f"{base}_")), function)
+    if any(f"{base}.{method}" in guarded.methods for base in bases):
+        return
     name = f"{kind.__name__}.{method}"
     if name in _warned:
         return
     _warned.add(name)
-    frames = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
-    other = frames.get(holder)
+    other = sys._current_frames().get(holder)  # noqa: SLF001 - the documented way to another thread's stack
+    depth, frame = 1, sys._getframe()  # noqa: SLF001
+    while frame.f_back and frame.f_code.co_filename == __file__:
+        depth, frame = depth + 1, frame.f_back
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     theirs = "".join(traceback.format_stack(other)) if other else "  (it has no Python stack)\n"
-    mine = "".join(traceback.format_stack(frames[threading.get_ident()])[:-4] or ["  (no Python stack)\n"])
+    mine = "".join(traceback.format_stack(frame))
     message = (
         f"{name} has no shim, and was called on an object that another thread works on inside a released call.\n"
         f"{names.get(holder, holder)}, inside the call:\n{theirs}{threading.current_thread().name}, calling {name}:\n{mine}"
         "Wait for the call to end first, or keep the two apart with a lock."
     )
-    warnings.warn(message, RaceWarning, stacklevel=4)
+    warnings.warn(message, RaceWarning, stacklevel=depth)

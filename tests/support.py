@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import textwrap
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import pytest
 
 from gilgen import build, generate, store
 from gilgen.audit import elf
-from gilgen.model import Coverage, Decision, Headers, Library, Plan
+from gilgen.model import Coverage, Decision, Definition, Headers, Library, Plan
 
 NATIVE = Path(__file__).parent / "fixtures" / "native"
 PACKAGE = "pretend"
@@ -150,6 +151,16 @@ def compile_objects(folder: Path, compiler: str = "g++") -> Path:
     return folder
 
 
+def definitions(root: Path, libraries: Iterable[str], symbol: str) -> tuple[Definition, ...]:
+    """Where libraries below `root` define a function."""
+    found = []
+    for path in libraries:
+        with elf.Library(root / path) as library:
+            for place in library.defined(symbol.encode().__eq__).values():
+                found.append(Definition(path, *place))
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class PretendToolkit:
     """A compiled pretend toolkit: `root` goes on PYTHONPATH."""
@@ -212,7 +223,12 @@ class PretendToolkit:
             library="pretend/libpretend.so",
             copies=1,
         )
-        return replace(draft, **changes)
+        decision = replace(draft, **changes)
+        return replace(decision, definitions=self.definitions(decision.symbol))
+
+    def definitions(self, symbol: str) -> tuple[Definition, ...]:
+        """Where the toolkit's libraries define a function, as the planner would find it."""
+        return definitions(self.root, [path for path in LIBRARIES if Path(path).name.startswith("lib")], symbol)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Everything that a shim can serve, but for `Work::keep` and the fixed controls."""
@@ -223,6 +239,7 @@ class PretendToolkit:
         decisions += [self.decision(f"Copied::{name}", "int", library="pretend/libfirst.so", copies=2) for name in ("by_table", "by_call")]
         decisions += [
             self.decision("vtkAlgorithm::Update", "bool double", guard="pipeline", walker="algorithm"),
+            self.decision("vtkAlgorithm::rewire", "int void*", action="queue", guard="pipeline", walker="algorithm"),
             self.decision("vtkExecutive::Update", "bool double", guard="pipeline", walker="executive"),
         ]
         return tuple(decisions)

@@ -94,7 +94,9 @@ def test_control_calls_that_do_not_race_are_not_told(real_shims, toolkit):
     pair, other = make(), make()
     touch(pair[1])  # nobody is inside
     independent = during(pair, lambda: touch(other[1]))
+    pair = make()
     guarded = during(pair, lambda: again(pair))  # it waits
+    pair = make()
     gilgen.activate({toolkit!r})
     ended = during(pair, lambda: touch(pair[0]))
     say([independent, guarded, ended, sys.getprofile() is None])
