@@ -38,8 +38,18 @@ SIGNATURES = {
     "many_of_both": "double int double long double short double bool float void* double int double long_long double unsigned_char double int double",
     "text": "Hidden Hidden int", "kept": "void*", "length": "unsigned_long void*", "weighed": "double double Hidden int Hidden double",
     "series": "Hidden double int Hidden", "fill": "void void* int", "constant": "int int", "quiet": "int int",
+    "flip": "void* void*", "lesser": "void* void* void*", "wide": "unsigned_long_long unsigned_long_long", "summed": "double void* int",
+    "taken": "unsigned_long void* int", "called": "int void* void*", "passed": "Hidden Hidden int", "owned": "Hidden Hidden",
+    "spilled": "Hidden int Hidden int int long double int Hidden short Hidden bool float", "applied": "int Hidden int",
+    "thrown": "Hidden int int int int int int double Hidden int void*",
 }  # fmt: skip
 """Carriers of the result and of the parameters, for each method of `signatures.inc` that a shim can serve."""
+
+UNFIT = ("precise", "huge", "swapped", "picked")
+"""Those that none can serve: results in other registers, a small struct by value, a pointer to a member."""
+
+UNSERVED = {f"{kind}.{name}" for kind in ("virtual", "direct") for name in UNFIT}
+"""How they are called in the answers of `wrapper.cpp`."""
 
 STATIC = {"square": "int int", "joined": "Hidden Hidden double"}
 
