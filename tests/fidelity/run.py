@@ -40,7 +40,8 @@ LONG = {"vtkAlgorithm.Update", "itkProcessObject.Update"}
 MODES = ("plain", "again", "active")
 
 PERTURB = "165"
-"""What glibc fills fresh and freed memory with, so that what reads it does the same each time."""
+"""What glibc fills fresh and freed memory with, so that what reads it does the same each time; and no thread keeps
+freed memory to itself, which glibc does not fill."""
 
 Notify = Callable[[int], None]
 
@@ -86,7 +87,7 @@ class Runner:
             "survey": self.survey, "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
         }  # fmt: skip
         job.write_text(json.dumps(record), encoding="utf-8")
-        env = os.environ | {"MALLOC_PERTURB_": perturb, "PYTHONHASHSEED": "0", "VTK_SMP_BACKEND_IN_USE": "Sequential", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
+        env = os.environ | {"GLIBC_TUNABLES": f"glibc.malloc.perturb={perturb}:glibc.malloc.tcache_count=0", "PYTHONHASHSEED": "0", "VTK_SMP_BACKEND_IN_USE": "Sequential", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
             "OMP_NUM_THREADS": "1"}  # fmt: skip
         env.pop("DISPLAY", None)
         with (self.folder / f"{name}.log").open("w", encoding="utf-8") as log:

@@ -7,12 +7,14 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import signatures
 import vtk_arguments
 import vtk_data
 import vtk_describe
+import vtk_pool
 import vtk_setup
 import vtkmodules.all as vtk
 
@@ -22,6 +24,10 @@ MANY = {"vtkAlgorithm.Update": 10_000, "vtkAlgorithm.UpdateInformation": 30, "vt
 """Of how many classes a method is called; `FEW` for all others."""
 
 FEW = 5
+
+ORDINARY = {"vtkDoubleArray", "vtkIntArray", "vtkFloatArray", "vtkPolyDataReader", "vtkUnstructuredGridReader", "vtkStreamingDemandDrivenPipeline", "vtkCompositeDataPipeline",
+    "vtkXMLPolyDataReader", "vtkTriangle", "vtkHexahedron", "vtkSphereSource", "vtkPolyDataWriter"}  # fmt: skip
+"""Classes that come before others: what most programs use."""
 
 CLOSELY = 2
 """Of how many classes every overload is called on objects prepared in every way; of the others only the first."""
@@ -66,6 +72,7 @@ def load(job: dict[str, Any]) -> None:
 
 def survey() -> dict[str, list[str]]:
     """Every class that can be made and how it is prepared, which takes long enough to be found out only once."""
+    vtk_pool.fill(Path.cwd())
     return {name: vtk_setup.variants(name) for name in sorted(dir(vtk)) if name.startswith("vtk") and vtk_setup.can_be_made(name)}
 
 
@@ -93,12 +100,13 @@ def classes_with(owner: str, method: str) -> list[str]:
     if base is None:
         return []
     found = [name for name in _names if issubclass(getattr(vtk, name), base) and _definer(getattr(vtk, name), method) is base]
-    found.sort(key=lambda name: (name != owner, name))
+    found.sort(key=lambda name: (name != owner, name not in ORDINARY, name))
     few = MANY.get(f"{owner}.{method}", FEW)
     if len(found) <= few:
         return found
-    step = len(found) / few
-    return [found[int(index * step)] for index in range(few)]
+    first, rest = found[:3], found[3:]
+    step = len(rest) / (few - 3)
+    return [*first, *(rest[int(index * step)] for index in range(few - 3))]
 
 
 def _definer(cls: type, method: str) -> type | None:
@@ -123,11 +131,13 @@ def cases(target: dict[str, Any]) -> Iterator[Case]:
             yield Case(f"{owner}::{method}#{number}.{other}", partial(_static, owner, method, overloads[number], other))
     bound = [(number, signature) for number, signature in enumerate(overloads) if not signature.static]
     bound.sort(key=lambda pair: len(pair[1].parameters))
-    for place, name in enumerate(classes_with(owner, method)):
-        ways = _names[name]
-        for number, signature in bound if place < CLOSELY else bound[:1]:
-            for variant in ways if place < CLOSELY else [way for way in ways if way != "bare"][:2]:
-                yield Case(f"{name}.{method}#{number} {variant}", partial(_method, name, method, signature, variant), name)
+    chosen = classes_with(owner, method)
+    for bare in (False, True):
+        for place, name in enumerate(chosen):
+            ways = [way for way in _names[name] if (way == "bare") == bare]
+            for number, signature in bound if place < CLOSELY else bound[:1]:
+                for way in ways if place < CLOSELY else ways[: 0 if bare else 2]:
+                    yield Case(f"{name}.{method}#{number} {way}", partial(_method, name, method, signature, way), name)
 
 
 def _special(make: Callable[[], tuple[Any, ...]]) -> Call:

@@ -24,6 +24,13 @@ def array(kind: str = "vtkDoubleArray", name: str = "scalars", tuples: int = 12,
     return made
 
 
+def ids(*given: int) -> Any:
+    made = vtk.vtkIdTypeArray()
+    for each in given:
+        made.InsertNextValue(each)
+    return made
+
+
 def strings(name: str = "names", count: int = 12) -> Any:
     made = vtk.vtkStringArray()
     made.SetName(name)
@@ -472,6 +479,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "vtkDataArray": array,
     "vtkAbstractArray": array,
     "vtkStringArray": strings,
+    "vtkIdTypeArray": lambda: ids(0, 2, 3, 1),
     "vtkArray": dense_array,
     "vtkArrayData": array_data,
     "vtkVolume": volume,

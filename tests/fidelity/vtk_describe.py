@@ -19,9 +19,7 @@ def describe(writer: Writer, path: str, value: Any) -> bool:
         value.GetBounds(bounds)
         writer.value(path, bounds)
     elif isinstance(value, vtk.vtkMultiProcessStream):
-        data = vtk.vtkUnsignedCharArray()
-        raw = value.GetRawData() if hasattr(value, "GetRawData") else None
-        writer.text(path, f"stream of {value.RawSize() if hasattr(value, 'RawSize') else value.Size()} {raw!r} {data.GetSize()}")
+        writer.text(path, f"stream of {value.Size()}")
     else:
         return False
     return True

@@ -49,12 +49,39 @@ def make(name: str, variant: str, method: str) -> tuple[Any, dict[str, Any]]:
     if variant == "bare":
         return cls(), {}
     made = vtk_data.populated(name)
-    if made is None:
+    if issubclass(cls, vtk.vtkExecutive):
+        made = executive(cls)
+    elif made is None:
         made = cls()
         if isinstance(made, vtk.vtkAlgorithm):
             connect(made, variant.removeprefix("with ") if variant.startswith("with ") else "")
         fill(made)
-    return made, {"vtkDataObject *": lambda: vtk_arguments.instance(_own_kind(made)), **_suggestions(made)}
+        if isinstance(made, vtk.vtkLocator) and not method.startswith(("Build", "ForceBuild", "Free")):
+            _quietly(made.BuildLocator)
+    return made, {**_by_method(method), "vtkDataObject *": lambda: vtk_arguments.instance(_own_kind(made)), **_suggestions(made)}
+
+
+KEPT: list[Any] = []
+"""What VTK only points at and would otherwise go away."""
+
+
+def executive(cls: type) -> Any:
+    """An executive with an algorithm."""
+    made, algorithm = cls(), vtk.vtkElevationFilter()
+    algorithm.SetInputDataObject(vtk_data.poly_data())
+    algorithm.SetExecutive(made)
+    KEPT.append(algorithm)
+    algorithm.SetInputDataObject(vtk_data.poly_data())
+    return made
+
+
+def _by_method(method: str) -> dict[str, Any]:
+    """What a method's name says of its arguments."""
+    kinds = {"UnstructuredGrid": "vtkUnstructuredGrid", "Structured": "vtkStructuredGrid", "PolyData": "vtkPolyData", "DataSet": "vtkUnstructuredGrid"}
+    for start, kind in kinds.items():
+        if method == f"{start}Execute":
+            return {"vtkDataSet *": vtk_data.MAKERS[kind]}
+    return {}
 
 
 def _own_kind(made: Any) -> str:
@@ -127,6 +154,11 @@ def fill(made: Any) -> None:
         if hasattr(made, name):
             setting = _file(made) if name != "SetDirectoryName" else "."
             _quietly(getattr(made, name), setting)
+    if hasattr(made, "SetGraph"):
+        treelike = any(word in made.GetClassName() for word in ("Tree", "Cone", "Cosmic", "Box", "Area", "Dice", "Squarify", "Stacked"))
+        made.SetGraph(vtk_data.tree() if treelike else vtk_data.graph())
+    if hasattr(made, "SetHTG"):
+        made.SetHTG(vtk_data.hyper_tree_grid())
     if isinstance(made, vtk.vtkAlgorithm) and hasattr(made, "SetValue") and hasattr(made, "GetNumberOfContours"):
         _quietly(made.SetValue, 0, 0.5)
     for name in dir(made):
@@ -175,11 +207,11 @@ def _file(made: Any) -> str:
     if POOL and ("Reader" in made.GetClassName() or "Importer" in made.GetClassName()):
         for path in candidates(made.GetClassName()):
             return path
-    endings = _endings(made)
+    endings = endings(made)
     return "out" + (endings[0] if endings else ".dat")
 
 
-def _endings(made: Any) -> list[str]:
+def endings(made: Any) -> list[str]:
     for name in ("GetFileExtensions", "GetDefaultFileExtension"):
         if hasattr(made, name):
             try:
