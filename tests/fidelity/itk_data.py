@@ -71,9 +71,7 @@ def mesh(cls: Any) -> Any:
     made = cls.New()
     dimension = made.GetPointDimension() if hasattr(made, "GetPointDimension") else 3
     for index in range(5):
-        point = itk.Point[itk.F, dimension]() if (itk.F, dimension) in itk.Point else None
-        if point is None:
-            break
+        point = itk.Point[itk.F, dimension]()
         for axis in range(dimension):
             point[axis] = float((index * (axis + 1)) % 3) + 0.25 * index
         made.SetPoint(index, point)

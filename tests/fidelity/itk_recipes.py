@@ -108,8 +108,11 @@ def _metric(kind: Any) -> Any:
     pixel = itk.F if kind is itk.F else itk.D
     flat = itk.Image[pixel, 2]
     name = itk.MeanSquaresImageToImageMetricv4
-    metric = name[flat, flat].New() if (flat, flat) in name else name[itk.Image[itk.F, 2], itk.Image[itk.F, 2]].New()
-    sample = itk.Image[pixel, 2] if (flat, flat) in name else itk.Image[itk.F, 2]
+    try:
+        metric, sample = name[flat, flat].New(), flat
+    except KeyError:
+        sample = itk.Image[itk.F, 2]
+        metric = name[sample, sample].New()
     metric.SetFixedImage(itk_data.image(sample, side=12))
     metric.SetMovingImage(itk_data.image(sample, side=12, shift=1))
     moving, fixed = itk.TranslationTransform[itk.D, 2].New(), itk.TranslationTransform[itk.D, 2].New()
@@ -161,7 +164,10 @@ def _concrete_optimisers(cls: Any, owner: str, method: str) -> list[Recipe]:
     four = ("GradientDescentOptimizerv4Template", "RegularStepGradientDescentOptimizerv4", "AmoebaOptimizerv4", "LBFGSOptimizerv4", "LBFGSBOptimizerv4", "ExhaustiveOptimizerv4")
     for name in names if "v4" not in owner and "Template" not in owner else four:
         template = getattr(itk, name, None)
-        below = template if isinstance(template, type) else (template[itk.D] if template is not None and itk.D in template else None)
+        try:
+            below = template if isinstance(template, type) or template is None else template[itk.D]
+        except KeyError:
+            continue
         if below is not None and issubclass(below, cls):
             found += _optimiser(below, below.__name__, method)
     return found
@@ -208,10 +214,11 @@ def _otsu(cls: Any, owner: str, method: str) -> list[Recipe]:  # noqa: ARG001
         made = cls.New()
         histogram = itk_data.proxy(itk_data.documented(made.SetInput)[0].split()[0]).New()
         histogram.SetMeasurementVectorSize(1)
-        size, low, high = itk.Array[itk.UL](1) if (itk.UL,) in itk.Array else None, None, None
-        if size is not None:
-            size.Fill(16)
-            histogram.Initialize(size, low, high)
+        size = itk.Array[itk.UL](1)
+        size.Fill(16)
+        histogram.Initialize(size)
+        for index in range(16):
+            histogram.SetFrequency(index, 1 + (index * 7) % 11)
         made.SetInput(histogram)
         return getattr(made, method), [], made
 

@@ -31,11 +31,14 @@ HERE = Path(__file__).resolve().parent
 DEADLINE = 10.0
 """Seconds for one case."""
 
-SHARD = 25
+SHARD = 35
 """Methods for one process."""
 
 LONG = {"vtkAlgorithm.Update", "itkProcessObject.Update"}
 """Methods of very many classes, each in a process of its own, first."""
+
+WIDE = ("itkProcessObject.", "itkDataObject.", "itkImageIOBase.", "itkMeshIOBase.", "itkOptimizer.", "itkSingleValued", "itkMultipleValued", "itkStreaming", "itkTransformIOBase")
+"""Bases whose classes lie in so many of ITK's modules that all of them are loaded."""
 
 MODES = ("plain", "again", "active")
 
@@ -67,9 +70,7 @@ class Runner:
 
     def run(self, chosen: list[targets.Target], modes: tuple[str, ...] = MODES, notify: Notify | None = None, perturb: str = PERTURB, *, full: bool = False) -> dict[str, compare.Answers]:
         """All cases of the methods, once for each mode."""
-        alone = [target for target in chosen if target.name in LONG]
-        others = [target for target in chosen if target.name not in LONG]
-        shards = [*([target] for target in alone), *(others[begin : begin + SHARD] for begin in range(0, len(others), SHARD))]
+        shards = split(chosen)
         answers: dict[str, compare.Answers] = {mode: {} for mode in modes}
         with ThreadPoolExecutor(self.jobs) as workers:
             waiting = [(mode, workers.submit(self._shard, mode, shard, perturb, full, notify)) for shard in shards for mode in modes]
@@ -97,6 +98,15 @@ class Runner:
         return read(answer)
 
 
+def split(chosen: list[targets.Target]) -> list[list[targets.Target]]:
+    """What one process each does: methods of very many classes come first, those of bases that need all modules together."""
+    alone = [target for target in chosen if target.name in LONG]
+    wide = [target for target in chosen if target.name not in LONG and target.name.startswith(WIDE)]
+    others = [target for target in chosen if target not in wide and target.name not in LONG]
+    shards = [*([target] for target in alone), *(others[begin : begin + SHARD] for begin in range(0, len(others), SHARD))]
+    return [wide, *shards] if wide else shards
+
+
 def read(path: Path) -> compare.Answers:
     found: compare.Answers = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -117,7 +127,7 @@ def judge(planned: targets.Planned, chosen: list[targets.Target], answers: dict[
     for symbol, python in planned.symbols.items():
         same_name.setdefault(python.rpartition(".")[2], set()).add(symbol)
     for target in chosen:
-        wanted = same_name.get(target.name.rpartition(".")[2], set()).union(target.symbols)
+        wanted = same_name.get(target.name.rpartition(".")[2], set()).union(target.symbols) if target.own else set(planned.symbols)
         found = [
             compare.case(case, plain.get((target.name, case)), again.get((target.name, case)), active.get((target.name, case)), wanted)
             for case in names.get(target.name, ())
