@@ -150,13 +150,13 @@ VARIANTS = {
 LIBRARIES = ("pretend/libderived.so", "pretend/libfirst.so", "pretend/libpretend.so", "pretend/libsecond.so", "pretend/wrapper.so")
 
 
-def compile_objects(folder: Path, compiler: str = "g++") -> Path:
+def compile_objects(folder: Path, compiler: Iterable[str] = ("g++", "-Werror")) -> Path:
     """Compile the fixture's sources; every variant is linked from these."""
     include = sysconfig.get_path("include")
     jobs = {"pretend": [], "derived": [], "wrapper": [f"-I{include}"], "first": ["-DIDENTITY=1"], "second": ["-DIDENTITY=2"]}
     for name, flags in jobs.items():
         source = NATIVE / f"{'copied' if name in {'first', 'second'} else name}.cpp"
-        command = [compiler, "-std=c++17", "-O1", "-fPIC", "-Wall", "-Wextra", "-Werror", *flags, "-c", source, "-o", folder / f"{name}.o"]
+        command = [*compiler, "-std=c++17", "-O1", "-fPIC", "-Wall", "-Wextra", *flags, "-c", source, "-o", folder / f"{name}.o"]
         subprocess.run(command, check=True)
     return folder
 
@@ -274,10 +274,10 @@ def unzipped(wheel: Path, folder: Path) -> Path:
     return folder
 
 
-def shims_for(plan: Plan, folder: Path) -> Path:
+def shims_for(plan: Plan, folder: Path, compiler: build.Compiler | None = None) -> Path:
     """Generate, compile and unpack the shim wheel for `plan`: the folder that goes on PYTHONPATH."""
     generate.generate(plan, folder / "sources", platform.machine())
-    wheel = build.build(folder / "sources", folder / "wheels", build.find_compiler())
+    wheel = build.build(folder / "sources", folder / "wheels", compiler or build.find_compiler())
     return unzipped(wheel, folder / "site")
 
 

@@ -644,19 +644,3 @@ def test_signal_handlers_run_while_another_thread_is_inside(site):
     say(len(seen))
     """
     assert site.run(code).answer == 1
-
-
-# ------------------------------------------------------------------------------------ other compilers
-
-
-def test_shims_and_toolkit_built_by_clang(tmp_path, plain, monkeypatch):
-    if shutil.which("clang++") is None:
-        pytest.skip("clang++ is not on this machine")
-    (tmp_path / "objects").mkdir()
-    objects = support.compile_objects(tmp_path / "objects", "clang++")
-    toolkit = support.PretendToolkit.link(objects, tmp_path / "toolkit", support.VARIANTS["default"], "clang++")
-    monkeypatch.setenv("CXX", "clang++")
-    site = support.Site(toolkit, support.shims_for(toolkit.plan(), tmp_path))
-    answer = site.run("gilgen.activate('vtk'); from pretend import wrapper" + CALL_ALL + "say(answer)").answer
-    assert without_held(answer) == without_held(plain)
-    assert {name for name, gil in held(answer).items() if gil != ACTIVE} == support.UNSERVED
