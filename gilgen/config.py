@@ -34,8 +34,8 @@ class Config:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    guard: tuple[tuple[str, Guard], ...] = ()
     file: str = ""
+    guard: tuple[tuple[str, Guard], ...] = ()
 
 
 def load(start: Path | None = None) -> Config:
@@ -69,11 +69,11 @@ def _config(table: Any, file: Path) -> Config:
     if unknown:
         raise ConfigError(f"{file} has a field that gilgen does not know: {unknown[0]}.", f"Known are: {', '.join(FIELDS)}.")
     guard = table.get("guard", {})
-    if not isinstance(guard, dict) or not all(level in GUARDS for level in guard.values()):
+    if not isinstance(guard, dict) or not all(isinstance(level, str) and level in GUARDS for level in guard.values()):
         raise ConfigError(f"{file}: guard does not give each name one of {', '.join(GUARDS)}.", 'Write below [guard], for example, "vtkMyFilter" = "object".')
     for name, value in table.items():
         if name == "guard":
             continue
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{file}: {name} is not a list of strings.", f'Write it as {name} = ["vtkOBBTree.BuildLocator"].')
-    return Config(tuple(table.get("include", ())), tuple(table.get("exclude", ())), tuple(guard.items()), str(file))
+    return Config(tuple(table.get("include", ())), tuple(table.get("exclude", ())), str(file), tuple(guard.items()))

@@ -47,7 +47,9 @@ def _show(record: Plan) -> None:
         f"{coverage.wrapped} wrapped methods; {coverage.candidates} of them are of a kind known to block: {coverage.direct} get a shim, "
         f"{coverage.through} end in one, {coverage.candidates - coverage.direct - coverage.through} are kept."
     )
-    common.output.print(f"{len(released)} C++ functions are released, in {sum(decision.copies for decision in released)} definitions.\n")
+    common.output.print(f"{len(released)} C++ functions are released, in {sum(decision.copies for decision in released)} definitions.")
+    queueing = sum(decision.action == "queue" for decision in record.decisions)
+    common.output.print(f"{queueing} more, which change what a running call works on, wait for it.\n")
     for notice in filter(None, (record.headers.notice, *record.notices)):
         common.output.print(f"{notice}\n", soft_wrap=True, markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")

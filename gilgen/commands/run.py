@@ -17,9 +17,10 @@ from gilgen.model import Guard
 @click.option("-m", "module", is_flag=True, help="Run a module, as `python -m` does.")
 @click.option("--toolkits", metavar="NAMES", help="Which to activate, such as vtk,itk (default: all whose shim wheel is installed).")
 @click.option("--guard", type=click.Choice(GUARDS), default="pipeline", show_default=True, help="How far a running call keeps others away.")
+@click.option("--strict", is_flag=True, help="Warn of methods without a shim on objects that another thread has inside a released call.")
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(module: bool, toolkits: str | None, guard: Guard, program: str, arguments: tuple[str, ...]) -> None:
+def command(module: bool, toolkits: str | None, guard: Guard, strict: bool, program: str, arguments: tuple[str, ...]) -> None:
     r"""Run PROGRAM with its ARGUMENTS as Python would, with the GIL released around blocking calls.
 
     \b
@@ -27,7 +28,7 @@ def command(module: bool, toolkits: str | None, guard: Guard, program: str, argu
       gilgen run viewer.py scan.nrrd
       gilgen run -m pytest tests
     """
-    activate(*(toolkits.split(",") if toolkits else ()), guard=guard)
+    activate(*(toolkits.split(",") if toolkits else ()), guard=guard, strict=strict)
     if module:
         sys.argv = [program, *arguments]  # runpy puts the module's own path in its place
         sys.path[0] = str(Path.cwd())

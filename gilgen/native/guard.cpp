@@ -51,7 +51,7 @@ public:
     // visits are short, and what keeps the GIL keeps all others from it.
     Way_in enter(Released& call)
     {
-        constexpr std::chrono::milliseconds a_while(20);
+        constexpr std::chrono::milliseconds a_while(50);
         std::unique_lock<std::mutex> waiting(mutex_);
         waiters_.fetch_add(1);
         Way_in way = try_enter(call);

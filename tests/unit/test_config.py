@@ -26,6 +26,11 @@ def test_the_nearest_folder_counts(tmp_path):
     assert config.load(tmp_path / "a").include == ("far.*",)
 
 
+def test_levels_of_the_guard_stay_in_the_file_s_order(tmp_path):
+    file = write(tmp_path / "gilgen.toml", '[guard]\n"vtkThing.Slow*" = "data"\n"vtkThing" = "object"')
+    assert config.load(tmp_path) == Config(file=str(file), guard=(("vtkThing.Slow*", "data"), ("vtkThing", "object")))
+
+
 def test_pyproject(tmp_path):
     file = write(tmp_path / "pyproject.toml", '[tool.gilgen]\nexclude = ["vtkRender*.*"]')
     assert config.load(tmp_path) == Config((), ("vtkRender*.*",), str(file))
@@ -54,12 +59,15 @@ def test_from_the_current_folder(tmp_path, monkeypatch):
         ("exclude = [1]", "exclude is not a list of strings"),
         ("exclude = true", "exclude is not a list of strings"),
         ("[include]\na = 1", "include is not a list of strings"),
+        ('guard = "data"', "guard does not give each name one of none, object, pipeline, data"),
+        ('[guard]\n"vtkThing" = "much"', "guard does not give each name one of"),
+        ('[guard]\n"vtkThing" = ["object"]', "guard does not give each name one of"),
     ],
 )
 @pytest.mark.parametrize("name", ["gilgen.toml", "pyproject.toml"])
 def test_what_is_wrong_is_said(tmp_path, text, says, name):
     if name == "pyproject.toml":
-        text = "[tool.gilgen]\n" + text.replace("[include]", "[tool.gilgen.include]")
+        text = "[tool.gilgen]\n" + text.replace("[include]", "[tool.gilgen.include]").replace("[guard]", "[tool.gilgen.guard]")
     file = write(tmp_path / name, text)
     with pytest.raises(ConfigError, match=says) as caught:
         config.load(tmp_path)

@@ -73,7 +73,7 @@ def test_copies_have_a_shim_each():
     assert "template <int copy>" in text
     assert all(f"vtkOther_Update_0<{copy}>(void*);" in text for copy in range(3))
     assert "std::uint32_t const entry_count = 7;" in files["shims/table.cpp"]
-    assert '{"_ZN8vtkOther6UpdateEv", Guard::pipeline, 1, 0, 3}' in files["shims/table.cpp"]
+    assert '{"_ZN8vtkOther6UpdateEv", 1, true, 0, 3, {Guard::pipeline}}' in files["shims/table.cpp"]
 
 
 def test_floating_results_travel_as_their_machine_wants():

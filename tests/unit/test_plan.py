@@ -117,6 +117,35 @@ def test_the_walker_is_the_toolkit_s(pretend):
     assert (decision.guard, decision.walker) == ("pipeline", "algorithm")
 
 
+@pytest.mark.parametrize("pattern", ["vtkAlgorithm", "vtkAlgorithm.wait", "vtkAlg*"])
+def test_the_configuration_chooses_how_far_the_guard_reaches(pretend, pattern):
+    algorithm = Class("vtkAlgorithm", "a.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "wait", "bool double", symbol=pretend.symbols["vtkAlgorithm::Update"]),))
+
+    def guard(*levels):
+        decision = decided(pretend, method(pretend, "wait", "bool double"), classes=(algorithm,), config=Config(guard=levels))["vtkAlgorithm.wait"]
+        return decision.guard, decision.walker, decision.guard_chosen
+
+    assert guard((pattern, "data"), ("*", "none")) == ("data", "algorithm", True)
+    assert guard(("Work", "none"), (pattern, "object")) == ("object", "", True)
+    assert guard(("Other", "none")) == ("pipeline", "algorithm", False)
+
+
+def test_what_rewires_queues_and_is_no_candidate(pretend, own_rules):
+    own_rules((Family("wiring", "It waits.", frozenset({"pretend::Work"}), ("value",), queues=True), BLOCKING))
+    made = planned(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"))
+    found = {decision.python: decision for decision in made.decisions}
+    assert (found["Work.value"].action, found["Work.value"].reason, found["Work.value"].guard) == ("queue", "rule:wiring", "object")
+    assert (made.coverage.candidates, made.coverage.direct, made.coverage.queued) == (1, 1, 1)
+
+
+def test_definitions_are_recorded_as_activation_must_find_them(pretend):
+    (decision,) = planned(pretend, method(pretend, "sleep")).decisions
+    assert decision.definitions == support.definitions(pretend.root, support.LIBRARIES, decision.symbol)
+    (definition,) = decision.definitions
+    assert definition.size > 0
+    assert definition.library == "pretend/libpretend.so"
+
+
 # ---------------------------------------------------------------------------------------------- hazards
 
 
