@@ -80,20 +80,24 @@ class Summary:
 
 def case(name: str, plain: Answer | None, again: Answer | None, active: Answer | None, wanted: Iterable[str] = ()) -> CaseVerdict:
     """The verdict on one case; `wanted` are the functions of which one must have been entered."""
+    return _unanswered(name, plain, again, active) or _records(name, plain or {}, again or {}, active or {}, set(wanted))
+
+
+def _unanswered(name: str, plain: Answer | None, again: Answer | None, active: Answer | None) -> CaseVerdict | None:
+    """The verdict where one of the runs has no record."""
     if plain is None or again is None:
         return CaseVerdict(name, "not deterministic", "the case is not in both plain runs")
     failed = [text for answer in (plain, again) if (text := failure(answer))]
     if failed:
         return CaseVerdict(name, "plain fails", f"plain: {failed[0]}")
-    if active is None:
-        return CaseVerdict(name, "different", "activated: no answer", differences=(("outcome", "answered", "no answer"),))
-    if failure(active):
-        return CaseVerdict(name, "different", f"activated: {failure(active)}", differences=(("outcome", plain.get("outcome", "unmade"), failure(active)),))
+    if active is None or failure(active):
+        why = "no answer" if active is None else failure(active)
+        return CaseVerdict(name, "different", f"activated: {why}", differences=(("outcome", plain.get("outcome", "unmade"), why),))
     if "unmade" in plain or "unmade" in active:
         if plain.get("unmade") != active.get("unmade") and plain.get("unmade") == again.get("unmade"):
             return CaseVerdict(name, "different", "unmade on one side", differences=(("unmade", str(plain.get("unmade")), str(active.get("unmade"))),))
         return CaseVerdict(name, "unmade", f"cannot be made: {plain.get('unmade') or active.get('unmade')}")
-    return _records(name, plain, again, active, set(wanted))
+    return None
 
 
 def _records(name: str, plain: Answer, again: Answer, active: Answer, wanted: set[str]) -> CaseVerdict:

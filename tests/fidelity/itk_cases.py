@@ -156,10 +156,7 @@ def _recipe(make: Callable[[], tuple[Any, ...]]) -> Call:
 
 def _method(name: str, method: str, variant: str) -> Call:
     cls = proxy(name)
-    if hasattr(cls, "New"):
-        made = cls.New()
-    else:
-        made = cls()
+    made = cls.New() if hasattr(cls, "New") else cls()
     if variant == "ready":
         itk_data.fill(made, name)
     function = getattr(made, method)

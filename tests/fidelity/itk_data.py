@@ -57,7 +57,7 @@ def image(cls: Any, *, side: int = 6, shift: int = 0) -> Any:
     made.SetRegions(size)
     if hasattr(made, "SetVectorLength"):
         made.SetVectorLength(2)
-    made.Allocate(True)
+    made.Allocate(True)  # noqa: FBT003 - ITK's own signature
     try:
         view = itk.array_view_from_image(made)
         view[...] = np.roll(values(view.shape), shift).astype(view.dtype)

@@ -37,19 +37,23 @@ def _object(writer: Writer, path: str, value: Any) -> None:
     elif hasattr(value, "GetPoint") and hasattr(value, "GetNumberOfPoints"):
         writer.text(f"{path}/points", repr([_tuple(value.GetPoint(index)) for index in range(min(value.GetNumberOfPoints(), 500))]))
     elif hasattr(value, "GetNumberOfIndexedOutputs") and hasattr(value, "GetOutput"):
-        for index in range(value.GetNumberOfIndexedOutputs()):
-            try:
-                output = value.GetOutput(index) if index else value.GetOutput()
-            except (TypeError, RuntimeError):
-                continue
-            if output is not None and not isinstance(output, type(value)):
-                _object(writer, f"{path}/output {index}", output)
+        _outputs(writer, path, value)
     for name in ("GetParameters", "GetCurrentPosition", "GetThreshold", "GetFileNames"):
         if hasattr(value, name):
             try:
                 writer.text(f"{path}/{name}", str(getattr(value, name)()))
             except (TypeError, RuntimeError):
                 continue
+
+
+def _outputs(writer: Writer, path: str, value: Any) -> None:
+    for index in range(value.GetNumberOfIndexedOutputs()):
+        try:
+            output = value.GetOutput(index) if index else value.GetOutput()
+        except (TypeError, RuntimeError):
+            continue
+        if output is not None and not isinstance(output, type(value)):
+            _object(writer, f"{path}/output {index}", output)
 
 
 def _tuple(point: Any) -> tuple[float, ...]:

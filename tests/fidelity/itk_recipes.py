@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import itk
@@ -42,13 +43,13 @@ def recipes(owner: str, method: str) -> list[Recipe]:
     return found
 
 
-def _allocate(cls: Any, owner: str, method: str) -> list[Recipe]:
+def _allocate(cls: Any, owner: str, method: str) -> list[Recipe]:  # noqa: ARG001
     def make(*given: Any) -> tuple[Any, ...]:
         made = cls.New()
         made.SetRegions([4 + index for index in range(made.GetImageDimension())])
         return getattr(made, method), list(given), made
 
-    return [make, lambda: make(True)] if method == "Allocate" else [make]
+    return [make, partial(make, True)]  # noqa: FBT003 - as above if method == "Allocate" else [make]
 
 
 def _fill_buffer(cls: Any, owner: str, method: str) -> list[Recipe]:  # noqa: ARG001
@@ -132,7 +133,7 @@ def _optimiser(cls: Any, owner: str, method: str) -> list[Recipe]:
         scales.Fill(1.0)
         for name, value in (("SetScales", scales), ("SetNumberOfIterations", 3), ("SetMaximumIteration", 3), ("SetMaximumNumberOfIterations", 3), ("SetLearningRate", 0.1)):
             if hasattr(made, name):
-                itk_data._try(getattr(made, name), value)  # noqa: SLF001 - a helper of its own
+                itk_data._try(getattr(made, name), value)
         return getattr(made, method), [], made, metric
 
     def older() -> tuple[Any, ...]:
@@ -271,7 +272,7 @@ def _image_io(cls: Any, owner: str, method: str) -> list[Recipe]:
             raise TypeError("not below this class")
         name = itk_data.pool(f"small.{ending}")
         made.SetFileName(name)
-        if method in {"CanReadFile"}:
+        if method == "CanReadFile":
             return made.CanReadFile, [name], made
         picture = itk_data.image(itk.Image[itk.UC, 2])
         if method in {"Read", "ReadVolume", "GenerateStreamableReadRegionFromRequestedRegion"}:

@@ -16,8 +16,9 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ Notify = Callable[[int], None]
 class Runner:
     """Runs the cases of one toolkit's methods."""
 
-    def __init__(self, toolkit: str, folder: Path, jobs: int, guard: str, deadline: float) -> None:
+    def __init__(self, toolkit: str, folder: Path, jobs: int, guard: str, deadline: float, *, doctored: bool = False) -> None:
+        self.doctored = doctored
         self.toolkit, self.folder, self.jobs, self.guard, self.deadline = toolkit, folder, jobs, guard, deadline
         self.pool = folder / "pool"
         self.survey: Any = None
@@ -85,7 +87,7 @@ class Runner:
         job, answer = self.folder / f"{name}.json", self.folder / f"{name}.answers"
         record = {
             "toolkit": self.toolkit, "active": mode == "active", "deadline": self.deadline, "answer": str(answer), "pool": str(self.pool),
-            "survey": self.survey, "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
+            "survey": self.survey, "doctored": self.doctored and mode == "active", "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
         }  # fmt: skip
         job.write_text(json.dumps(record), encoding="utf-8")
         env = os.environ | {"GLIBC_TUNABLES": f"glibc.malloc.perturb={perturb}:glibc.malloc.tcache_count=0", "PYTHONHASHSEED": "0", "VTK_SMP_BACKEND_IN_USE": "Sequential", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
@@ -138,7 +140,7 @@ def judge(planned: targets.Planned, chosen: list[targets.Target], answers: dict[
     return summary
 
 
-def confirm(runner: Runner, planned: targets.Planned, chosen: list[targets.Target], summary: compare.Summary) -> compare.Summary:
+def confirm(runner: Runner, chosen: list[targets.Target], summary: compare.Summary) -> compare.Summary:
     """Look again at what differs: with other contents of fresh memory, a plain run may differ from itself as well."""
     doubtful = [target for target in chosen if any(method.name == target.name for method in summary.different)]
     if not doubtful:
@@ -147,19 +149,16 @@ def confirm(runner: Runner, planned: targets.Planned, chosen: list[targets.Targe
     more = runner.run(doubtful, perturb="0")
     confirmed = []
     for target in doubtful:
-        cases = []
-        for case in next(method for method in summary.different if method.name == target.name).cases:
-            cases.append(_confirmed(case, target.name, once, more, runner, planned) if case.state == "different" else case)
+        found = next(method for method in summary.different if method.name == target.name).cases
+        cases = [_confirmed(case, target.name, once, more) if case.state == "different" else case for case in found]
         confirmed.append(compare.method(target.name, target.own, cases))
     by_name = {method.name: method for method in confirmed}
     summary.methods = [by_name.get(method.name, method) for method in summary.methods]
     return summary
 
 
-def _confirmed(case: compare.CaseVerdict, target: str, once: dict[str, compare.Answers], more: dict[str, compare.Answers], runner: Runner, planned: targets.Planned) -> compare.CaseVerdict:  # noqa: ARG001
+def _confirmed(case: compare.CaseVerdict, target: str, once: dict[str, compare.Answers], more: dict[str, compare.Answers]) -> compare.CaseVerdict:
     """A difference stands where every plain run agrees, whatever memory holds, and an activated run differs from it."""
-    from dataclasses import replace  # noqa: PLC0415
-
     key = (target, case.name)
     plains = [answers[mode].get(key) for answers in (once, more) for mode in ("plain", "again")]
     steady = []
@@ -236,6 +235,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth method of each kind")
     parser.add_argument("--guard", default="pipeline", choices=["none", "object", "pipeline"])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--doctor", action="store_true", help="doctor the activated runs, to prove that a difference is seen")
     parser.add_argument("--deadline", type=float, default=DEADLINE, help="seconds for one case")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", action="store_true")
@@ -250,17 +250,17 @@ def main() -> int:
             folder.mkdir(parents=True, exist_ok=True)
             planned = targets.planned(toolkit)
             chosen = [target for target in planned.targets if not options.only or any(fnmatchcase(target.name, glob) for glob in options.only)][:: options.every]
-            runner = Runner(toolkit, folder.resolve(), options.jobs, options.guard, options.deadline)
+            runner = Runner(toolkit, folder.resolve(), options.jobs, options.guard, options.deadline, doctored=options.doctor)
             runner.prepare()
             with Progress(console=console, disable=not console.is_terminal) as progress:
                 task = progress.add_task(f"{toolkit} {planned.version}", total=len(chosen) * len(MODES))
-                answers = runner.run(chosen, notify=lambda count: progress.advance(task, count))
-                summary = confirm(runner, planned, chosen, judge(planned, chosen, answers))
+                answers = runner.run(chosen, notify=partial(progress.advance, task))
+                summary = confirm(runner, chosen, judge(planned, chosen, answers))
             summaries.append(summary)
             if not options.markdown:
-                print(text(summary, listed=options.list), flush=True)
+                Console(soft_wrap=True, markup=False, highlight=False).print(text(summary, listed=options.list))
     if options.markdown:
-        print(markdown(summaries))
+        Console(soft_wrap=True, markup=False, highlight=False).print(markdown(summaries))
     if options.json:
         options.json.write_text(json.dumps(as_json(summaries), indent=1), encoding="utf-8")
     return 1 if any(summary.different for summary in summaries) else 0

@@ -35,7 +35,7 @@ def arguments(signature: Signature, suggestions: dict[str, Any], *, other: int =
     yield [value(parameter, suggestions, other) for parameter in signature.parameters]
 
 
-def value(parameter: Parameter, suggestions: dict[str, Any], other: int) -> Any:
+def value(parameter: Parameter, suggestions: dict[str, Any], other: int) -> Any:  # noqa: PLR0911 - one for each kind of type
     for key in (parameter.name, f"{parameter.kind} {parameter.mark}".strip()):
         if key in suggestions:
             suggested = suggestions[key]
@@ -69,30 +69,38 @@ def _text(name: str) -> str:
 
 
 def _number(parameter: Parameter, other: int) -> Any:
-    kind, mark, name, size = parameter.kind, parameter.mark, parameter.name, parameter.size
-    real = bool(REAL.match(kind))
-    if mark == "&" or (mark == "&&"):
-        return vtk.reference(0.5 if real else 0) if not parameter.const else (0.5 if real else 1)
-    if mark:
-        count = size or 12
-        if kind == "char":
-            return bytearray(64) if not parameter.const else "text"
-        if kind == "bool":
-            return [False] * count
-        if real:
-            return _reals(name, count)
-        return [0, 2, 0, 2, 0, 2] if count == 6 else [index % 4 for index in range(count)]
-    if kind == "bool":
-        return bool(other % 2)
-    if kind == "char":
-        return "a"
+    real = bool(REAL.match(parameter.kind))
+    if "&" in parameter.mark:
+        return _reference(parameter, real=real)
+    return _several(parameter, real=real) if parameter.mark else _one(parameter, other, real=real)
+
+
+def _reference(parameter: Parameter, *, real: bool) -> Any:
+    if parameter.const:
+        return 0.5 if real else 1
+    return vtk.reference(0.5 if real else 0)
+
+
+def _several(parameter: Parameter, *, real: bool) -> Any:
+    count = parameter.size or 12
+    if parameter.kind == "char":
+        return "text" if parameter.const else bytearray(64)
+    if parameter.kind == "bool":
+        return [False] * count
+    if real:
+        return _reals(parameter.name, count)
+    return [0, 2, 0, 2, 0, 2] if count == 6 else [index % 4 for index in range(count)]
+
+
+def _one(parameter: Parameter, other: int, *, real: bool) -> Any:
+    name = parameter.name.lower()
+    if parameter.kind in {"bool", "char"}:
+        return "a" if parameter.kind == "char" else bool(other % 2)
     if real:
         return 0.75 if other == 0 else 2.5
-    if "type" in name.lower() and "cell" not in name.lower():
+    if "type" in name and "cell" not in name:
         return vtk.VTK_DOUBLE
-    if SMALL.search(name):
-        return 0 if other == 0 else 1
-    return 3 if other == 0 else 1
+    return min(other, 1) if SMALL.search(name) else (3 if other == 0 else 1)
 
 
 def _reals(name: str, count: int) -> list[float]:

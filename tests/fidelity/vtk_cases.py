@@ -12,7 +12,6 @@ from typing import Any
 
 import signatures
 import vtk_arguments
-import vtk_data
 import vtk_describe
 import vtk_pool
 import vtk_setup

@@ -336,7 +336,7 @@ def cell(kind: str) -> Any:
         made.GetPoints().SetNumberOfPoints(count)
     if kind in {"vtkPixel", "vtkVoxel"}:
         place[2], place[3], place[6], place[7] = place[3], place[2], place[7], place[6]
-    if kind in {"vtkTetra"}:
+    if kind == "vtkTetra":
         place[2], place[3] = (0, 1, 0), (0, 0, 1)
     coordinates = made.GetParametricCoords() if hasattr(made, "GetParametricCoords") else None
     for index in range(count):
@@ -469,7 +469,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "vtkDataObjectTree": blocks,
     "vtkUniformGridAMR": overlapping,
     "vtkAMRDataObject": overlapping,
-    "vtkCellGrid": lambda: vtk.vtkCellGrid(),
+    "vtkCellGrid": vtk.vtkCellGrid,
     "vtkPoints": points,
     "vtkCellArray": cell_array,
     "vtkAbstractCellArray": cell_array,
@@ -492,10 +492,10 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "vtkDataSetCollection": collection("vtkDataSetCollection", poly_data),
     "vtkPolyDataCollection": collection("vtkPolyDataCollection", poly_data),
     "vtkDataArrayCollection": collection("vtkDataArrayCollection", array),
-    "vtkImageSliceCollection": collection("vtkImageSliceCollection", lambda: vtk.vtkImageSlice()),
-    "vtkProp3DCollection": collection("vtkProp3DCollection", lambda: vtk.vtkActor()),
-    "vtkTransformCollection": collection("vtkTransformCollection", lambda: vtk.vtkTransform()),
-    "vtkMultiProcessController": lambda: vtk.vtkDummyController(),
+    "vtkImageSliceCollection": collection("vtkImageSliceCollection", vtk.vtkImageSlice),
+    "vtkProp3DCollection": collection("vtkProp3DCollection", vtk.vtkActor),
+    "vtkTransformCollection": collection("vtkTransformCollection", vtk.vtkTransform),
+    "vtkMultiProcessController": vtk.vtkDummyController,
     "vtkXMLDataElement": xml_element,
     "vtkVariant": lambda: vtk.vtkVariant(2.5),
     **functions(),

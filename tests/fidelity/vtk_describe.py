@@ -42,7 +42,7 @@ def _object(writer: Writer, path: str, value: Any) -> None:
                 _object(writer, f"{path}/output {port}", output)
 
 
-def _data(writer: Writer, path: str, value: Any) -> None:
+def _data(writer: Writer, path: str, value: Any) -> None:  # noqa: C901 - one line for each kind
     if isinstance(value, vtk.vtkAbstractArray):
         _array(writer, path, value)
     elif isinstance(value, vtk.vtkArray):
@@ -106,7 +106,12 @@ def _data_object(writer: Writer, path: str, data: Any) -> None:
     elif isinstance(data, vtk.vtkUnstructuredGrid) and data.GetCells():
         _cells(writer, f"{path}/cells", data.GetCells())
         _array(writer, f"{path}/types", data.GetCellTypesArray() if not hasattr(data, "GetCellTypes") else data.GetCellTypes())
-    elif isinstance(data, vtk.vtkRectilinearGrid):
+    _particular(writer, path, data)
+
+
+def _particular(writer: Writer, path: str, data: Any) -> None:
+    """What only some kinds of data object have."""
+    if isinstance(data, vtk.vtkRectilinearGrid):
         for name in "XYZ":
             _array(writer, f"{path}/{name}", getattr(data, f"Get{name}Coordinates")())
     elif isinstance(data, vtk.vtkGraph):

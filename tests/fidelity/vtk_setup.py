@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,8 +113,7 @@ def accepted(algorithm: Any, port: int) -> list[str]:
         ):
             found.append(kind)
     exact = [want for want in wanted if want in vtk_data.MAKERS and want not in found]
-    order = [*[kind for kind in found if kind in wanted], *[kind for kind in found if kind not in wanted], *exact]
-    return order
+    return [*[kind for kind in found if kind in wanted], *[kind for kind in found if kind not in wanted], *exact]
 
 
 def _further_inputs(algorithm: Any) -> list[str]:
@@ -154,13 +152,7 @@ def fill(made: Any) -> None:
         if hasattr(made, name):
             setting = _file(made) if name != "SetDirectoryName" else "."
             _quietly(getattr(made, name), setting)
-    if hasattr(made, "SetGraph"):
-        treelike = any(word in made.GetClassName() for word in ("Tree", "Cone", "Cosmic", "Box", "Area", "Dice", "Squarify", "Stacked"))
-        made.SetGraph(vtk_data.tree() if treelike else vtk_data.graph())
-    if hasattr(made, "SetHTG"):
-        made.SetHTG(vtk_data.hyper_tree_grid())
-    if isinstance(made, vtk.vtkAlgorithm) and hasattr(made, "SetValue") and hasattr(made, "GetNumberOfContours"):
-        _quietly(made.SetValue, 0, 0.5)
+    _particular(made)
     for name in dir(made):
         if not name.startswith("Set") or name in NEVER or name.startswith("SetInput") or not hasattr(made, "G" + name[1:]):
             continue
@@ -173,6 +165,17 @@ def fill(made: Any) -> None:
             getattr(made, name)(vtk_arguments.instance(kind))
         except (TypeError, vtk_arguments.CannotMakeError, AttributeError, RuntimeError):
             continue
+
+
+def _particular(made: Any) -> None:
+    """What only some kinds of object need."""
+    if hasattr(made, "SetGraph"):
+        treelike = any(word in made.GetClassName() for word in ("Tree", "Cone", "Cosmic", "Box", "Area", "Dice", "Squarify", "Stacked"))
+        made.SetGraph(vtk_data.tree() if treelike else vtk_data.graph())
+    if hasattr(made, "SetHTG"):
+        made.SetHTG(vtk_data.hyper_tree_grid())
+    if isinstance(made, vtk.vtkAlgorithm) and hasattr(made, "SetValue") and hasattr(made, "GetNumberOfContours"):
+        _quietly(made.SetValue, 0, 0.5)
 
 
 def _quietly(function: Callable[..., Any], *arguments: Any) -> None:
@@ -207,8 +210,7 @@ def _file(made: Any) -> str:
     if POOL and ("Reader" in made.GetClassName() or "Importer" in made.GetClassName()):
         for path in candidates(made.GetClassName()):
             return path
-    endings = endings(made)
-    return "out" + (endings[0] if endings else ".dat")
+    return "out" + [*endings(made), ".dat"][0]
 
 
 def endings(made: Any) -> list[str]:
@@ -227,9 +229,9 @@ def candidates(kind: str) -> list[str]:
     if not POOL or not Path(POOL).is_dir():
         return []
     stem = kind.removeprefix("vtk").replace("Reader", "").replace("Importer", "")
-    files = sorted(os.listdir(POOL))
-    exact = [file for file in files if file.startswith(f"{stem}Writer.") or file.startswith(f"{stem}Exporter.") or file.startswith(f"{stem}.")]
-    return [str(Path(POOL) / file) for file in exact]
+    starts = (f"{stem}Writer.", f"{stem}Exporter.", f"{stem}.")
+    return sorted(str(path) for path in Path(POOL).iterdir() if path.name.startswith(starts))
+
 
 
 # ------------------------------------------------------------------------------------------------- by hand
