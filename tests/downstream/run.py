@@ -271,7 +271,8 @@ def folder_for(keep: str | None) -> Iterator[Path]:
     """Where the processes' output goes: a folder to keep, or one that is removed."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="gilgen-compare-", ignore_cleanup_errors=True) as scratch:
-            yield Path(scratch)
+            yield Path(scratch).resolve()
     else:
-        Path(keep).mkdir(parents=True, exist_ok=True)
-        yield Path(tempfile.mkdtemp(prefix="run-", dir=keep))
+        kept = Path(keep).resolve()
+        kept.mkdir(parents=True, exist_ok=True)
+        yield Path(tempfile.mkdtemp(prefix="run-", dir=kept))
