@@ -117,7 +117,7 @@ def classes_with(owner: str, method: str) -> list[str]:
         best = min(names, key=_ease)
         if best != owner:
             chosen.append(best)
-    few = MANY.get(f"{owner}.{method}", MANY.get(owner, FEW))
+    few = min(MANY.get(f"{owner}.{method}", MANY.get(owner, FEW)), _job.get("few") or 100_000)
     if len(chosen) > few:
         step = len(chosen) / few
         chosen = [chosen[int(index * step)] for index in range(few)]

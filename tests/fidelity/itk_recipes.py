@@ -49,7 +49,8 @@ def _allocate(cls: Any, owner: str, method: str) -> list[Recipe]:  # noqa: ARG00
         made.SetRegions([4 + index for index in range(made.GetImageDimension())])
         return getattr(made, method), list(given), made
 
-    return [make, partial(make, True)]  # noqa: FBT003 - as above if method == "Allocate" else [make]
+    initialised = partial(make, True)  # noqa: FBT003 - ITK's own signature
+    return [make, initialised] if method == "Allocate" else [make]
 
 
 def _fill_buffer(cls: Any, owner: str, method: str) -> list[Recipe]:  # noqa: ARG001

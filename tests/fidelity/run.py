@@ -53,8 +53,8 @@ Notify = Callable[[int], None]
 class Runner:
     """Runs the cases of one toolkit's methods."""
 
-    def __init__(self, toolkit: str, folder: Path, jobs: int, guard: str, deadline: float, *, doctored: bool = False) -> None:
-        self.doctored = doctored
+    def __init__(self, toolkit: str, folder: Path, jobs: int, guard: str, deadline: float, *, few: int | None = None, doctored: bool = False) -> None:
+        self.few, self.doctored = few, doctored
         self.toolkit, self.folder, self.jobs, self.guard, self.deadline = toolkit, folder, jobs, guard, deadline
         self.pool = folder / "pool"
         self.survey: Any = None
@@ -87,7 +87,7 @@ class Runner:
         job, answer = self.folder / f"{name}.json", self.folder / f"{name}.answers"
         record = {
             "toolkit": self.toolkit, "active": mode == "active", "deadline": self.deadline, "answer": str(answer), "pool": str(self.pool),
-            "survey": self.survey, "doctored": self.doctored and mode == "active", "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
+            "survey": self.survey, "few": self.few, "doctored": self.doctored and mode == "active", "guard": self.guard, "full": full, "targets": [asdict(target) for target in shard],
         }  # fmt: skip
         job.write_text(json.dumps(record), encoding="utf-8")
         env = os.environ | {"GLIBC_TUNABLES": f"glibc.malloc.perturb={perturb}:glibc.malloc.tcache_count=0", "PYTHONHASHSEED": "0", "VTK_SMP_BACKEND_IN_USE": "Sequential", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
@@ -233,6 +233,7 @@ def main() -> int:
     parser.add_argument("--toolkit", action="append", choices=["vtk", "itk"], help="one toolkit; both without it")
     parser.add_argument("--only", action="append", metavar="GLOB", help="only methods of this name")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth method of each kind")
+    parser.add_argument("--few", type=int, metavar="N", help="call each method of at most N classes")
     parser.add_argument("--guard", default="pipeline", choices=["none", "object", "pipeline"])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--doctor", action="store_true", help="doctor the activated runs, to prove that a difference is seen")
@@ -250,7 +251,7 @@ def main() -> int:
             folder.mkdir(parents=True, exist_ok=True)
             planned = targets.planned(toolkit)
             chosen = [target for target in planned.targets if not options.only or any(fnmatchcase(target.name, glob) for glob in options.only)][:: options.every]
-            runner = Runner(toolkit, folder.resolve(), options.jobs, options.guard, options.deadline, doctored=options.doctor)
+            runner = Runner(toolkit, folder.resolve(), options.jobs, options.guard, options.deadline, few=options.few, doctored=options.doctor)
             runner.prepare()
             with Progress(console=console, disable=not console.is_terminal) as progress:
                 task = progress.add_task(f"{toolkit} {planned.version}", total=len(chosen) * len(MODES))

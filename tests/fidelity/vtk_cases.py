@@ -57,6 +57,9 @@ class Case:
 _names: dict[str, list[str]] = {}
 """Every class that can be made and how; Python's own subclasses stand under the names of VTK's."""
 
+_limit = [100_000]
+"""Of how many classes at most a method is called in this run."""
+
 _output: list[Any] = [None]
 
 
@@ -66,6 +69,7 @@ def load(job: dict[str, Any]) -> None:
     vtk.vtkSMPTools.Initialize(1)
     vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
     vtk_setup.POOL = job.get("pool", "")
+    _limit[0] = job.get("few") or _limit[0]
     _names.update(job["survey"])
 
 
@@ -100,12 +104,11 @@ def classes_with(owner: str, method: str) -> list[str]:
         return []
     found = [name for name in _names if issubclass(getattr(vtk, name), base) and _definer(getattr(vtk, name), method) is base]
     found.sort(key=lambda name: (name != owner, name not in ORDINARY, name))
-    few = MANY.get(f"{owner}.{method}", FEW)
+    few = min(MANY.get(f"{owner}.{method}", FEW), _limit[0])
     if len(found) <= few:
         return found
-    first, rest = found[:3], found[3:]
-    step = len(rest) / (few - 3)
-    return [*first, *(rest[int(index * step)] for index in range(few - 3))]
+    first, rest, spread = found[:3], found[3:], max(0, few - 3)
+    return [*first[:few], *(rest[int(index * len(rest) / spread)] for index in range(spread))]
 
 
 def _definer(cls: type, method: str) -> type | None:
