@@ -81,7 +81,7 @@ class Nursery:
         self.count = 0
         code = SERVE + support.PRELUDE + SAY + textwrap.dedent(imports) + RUN
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"OPENBLAS_NUM_THREADS": "1"} | env
-        with open(folder / "nursery.err", "w") as errors:
+        with (folder / "nursery.err").open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-c", code],
                 env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
@@ -97,7 +97,7 @@ class Nursery:
             self.process.wait()
         self.process.stdout.close()
 
-    def run(self, code: str, deadline: float = 60.0, *, ends: bool = False) -> support.Ended:
+    def run(self, code: str, deadline: float = 180.0, *, ends: bool = False) -> support.Ended:
         """Run one case; how it ended says all. `ends`: it shuts the interpreter down, as a program does."""
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
@@ -109,15 +109,15 @@ class Nursery:
         status, timed_out = json.loads(answer)
         return support.Ended(status, out.read_text(errors="replace"), err.read_text(errors="replace"), timed_out)
 
-    def plain(self, code: str, deadline: float = 60.0, *, ends: bool = False) -> support.Ended:
+    def plain(self, code: str, deadline: float = 180.0, *, ends: bool = False) -> support.Ended:
         """Run it as the wheels are."""
         return self.run(f"ACTIVE = False\n{textwrap.dedent(code)}", deadline, ends=ends)
 
-    def active(self, code: str, deadline: float = 60.0, *, ends: bool = False) -> support.Ended:
+    def active(self, code: str, deadline: float = 180.0, *, ends: bool = False) -> support.Ended:
         """Run it with the shims of both toolkits."""
         return self.run(f"ACTIVE = True; gilgen.activate('vtk', 'itk')\n{textwrap.dedent(code)}", deadline, ends=ends)
 
-    def both(self, code: str, deadline: float = 60.0):
+    def both(self, code: str, deadline: float = 180.0):
         """What it says plain and active, and how many calls of each method took part in the latter."""
         plain, _ = self.plain(code, deadline).answer
         active, released = self.active(code, deadline).answer

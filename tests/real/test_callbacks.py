@@ -117,7 +117,7 @@ def test_observers_come_and_go_in_eight_threads(nursery):
         return count
     say(at_once(*[work] * 8))
     """
-    plain, active, released = nursery.both(PIPELINE + dedent(code), deadline=120)
+    plain, active, released = nursery.both(PIPELINE + dedent(code))
     assert active == plain == [2700] * 8
     assert released["vtkAlgorithm.UpdatePiece"] == 2400
 

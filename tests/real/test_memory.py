@@ -73,7 +73,7 @@ def test_views_of_numpy_and_itk_whose_owner_goes_away_during_the_call(nursery):
     code = """
     Image = itk.Image[itk.F, 2]
     def one(seed):
-        pixels = numpy.random.default_rng(seed).random((150, 150)).astype("float32")
+        pixels = numpy.random.default_rng(seed).random((90, 90)).astype("float32")
         image = itk.image_view_from_array(pixels)
         median = itk.MedianImageFilter[Image, Image].New(Input=image, Radius=2, NumberOfWorkUnits=1)
         held = [image]
@@ -81,7 +81,7 @@ def test_views_of_numpy_and_itk_whose_owner_goes_away_during_the_call(nursery):
         def meddle():
             held.clear()
             gc.collect(0)
-            numpy.full((150, 150), 7, "float32")
+            numpy.full((90, 90), 7, "float32")
         meddling(median.Update, meddle)
         view = itk.array_view_from_image(median.GetOutput())
         last = itk.MeanImageFilter[Image, Image].New(Input=median.GetOutput(), Radius=1, NumberOfWorkUnits=1)
@@ -175,7 +175,7 @@ def growth(cycles, threads=1, leak=None):
 
 def test_ten_thousand_cycles_without_growth(nursery):
     code = "say([growth(6000), growth(4000, threads=4)])"
-    (grown, released) = nursery.active(NUMPY + COUNTS + code, deadline=180).answer
+    (grown, released) = nursery.active(NUMPY + COUNTS + code).answer
     assert released["vtkAlgorithm.UpdatePiece"] >= 10_000
     for megabytes, objects in grown:
         assert megabytes < 8  # 10,000 lost outputs are some 100
@@ -202,7 +202,7 @@ def test_itk_cycles_without_growth(nursery):
         itk.array_view_from_image(median.GetOutput())[0, 0]
     say(growth(1200, threads=2))
     """
-    (megabytes, objects), released = nursery.active(NUMPY + COUNTS + dedent(code), deadline=120).answer
+    (megabytes, objects), released = nursery.active(NUMPY + COUNTS + dedent(code)).answer
     assert released["itkProcessObject.Update"] >= 1200
     assert megabytes < 8
     assert objects < 200
