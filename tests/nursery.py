@@ -80,7 +80,11 @@ class Nursery:
         self.folder = folder
         self.count = 0
         code = SERVE + support.PRELUDE + SAY + textwrap.dedent(imports) + RUN
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"OPENBLAS_NUM_THREADS": "1"} | env
+        environment = (
+            {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+            | {"OPENBLAS_NUM_THREADS": "1"}
+            | env
+        )
         with (folder / "nursery.err").open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-X", "faulthandler", "-c", code],
@@ -101,13 +105,21 @@ class Nursery:
         """Run one case; how it ended says all. `ends`: it shuts the interpreter down, as a program does."""
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
-        job = {"code": textwrap.dedent(code), "out": str(out), "err": str(err), "deadline": deadline, "ends": ends}
+        job = {
+            "code": textwrap.dedent(code),
+            "out": str(out),
+            "err": str(err),
+            "deadline": deadline,
+            "ends": ends,
+        }
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         assert answer, f"the nursery ended\n{(self.folder / 'nursery.err').read_text()}"
         status, timed_out = json.loads(answer)
-        return support.Ended(status, out.read_text(errors="replace"), err.read_text(errors="replace"), timed_out)
+        return support.Ended(
+            status, out.read_text(errors="replace"), err.read_text(errors="replace"), timed_out
+        )
 
     def plain(self, code: str, deadline: float = 180.0, *, ends: bool = False) -> support.Ended:
         """Run it as the wheels are."""
@@ -115,7 +127,9 @@ class Nursery:
 
     def active(self, code: str, deadline: float = 180.0, *, ends: bool = False) -> support.Ended:
         """Run it with the shims of both toolkits."""
-        return self.run(f"ACTIVE = True; gilgen.activate('vtk', 'itk')\n{textwrap.dedent(code)}", deadline, ends=ends)
+        return self.run(
+            f"ACTIVE = True; gilgen.activate('vtk', 'itk')\n{textwrap.dedent(code)}", deadline, ends=ends
+        )
 
     def both(self, code: str, deadline: float = 180.0):
         """What it says plain and active, and how many calls of each method took part in the latter."""
