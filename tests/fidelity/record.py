@@ -21,12 +21,14 @@ LONG = 400
 MASKS = (
     (re.compile(r"0x[0-9a-fA-F]{4,}"), "0x-"),
     (re.compile(r"\b[0-9a-fA-F]{4,}_p_\w+"), "-_p"),
+    (re.compile(r"\b(Modified Time|Build Time|Update Time|MTime)\s*:\s*\d+"), r"\1: -"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"), "-"),
     (re.compile(r"\(\s*\d+\.\d+s\)"), "(-s)"),
     (re.compile(r"gilgen-fidelity-\w+"), "gilgen-fidelity"),
     (re.compile(r"\[[\w ]+?\s*\](?=\s*\S+:\d+)"), "[-]"),
 )
-"""What differs from process to process by itself: addresses, and the times and threads of log lines."""
+"""What differs from process to process by itself: addresses, the times and threads of log lines, and VTK's and ITK's
+modification times, which count all that happened in a process before."""
 
 
 def masked(text: str) -> str:

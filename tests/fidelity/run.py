@@ -43,9 +43,12 @@ WIDE = ("itkProcessObject.", "itkDataObject.", "itkImageIOBase.", "itkMeshIOBase
 
 MODES = ("plain", "again", "active")
 
-PERTURB = "165"
-"""What glibc fills fresh and freed memory with, so that what reads it does the same each time; and no thread keeps
-freed memory to itself, which glibc does not fill."""
+PERTURB = {"plain": "165", "again": "90", "active": "165"}
+"""What glibc fills fresh and freed memory with: whatever VTK and ITK make of memory that nobody wrote then differs
+between the plain runs. No thread keeps freed memory to itself, because glibc does not fill that."""
+
+OTHERWISE = {"plain": "0", "again": "7", "active": "165"}
+"""The same for a second look at what differs."""
 
 Notify = Callable[[int], None]
 
@@ -70,12 +73,12 @@ class Runner:
             subprocess.run([sys.executable, HERE / "nursery.py", self.folder / "survey.json"], stdout=log, stderr=log, cwd=self.pool, check=True, timeout=600)
         self.survey = json.loads((self.folder / "survey.answer").read_text(encoding="utf-8"))
 
-    def run(self, chosen: list[targets.Target], modes: tuple[str, ...] = MODES, notify: Notify | None = None, perturb: str = PERTURB, *, full: bool = False) -> dict[str, compare.Answers]:
+    def run(self, chosen: list[targets.Target], modes: tuple[str, ...] = MODES, notify: Notify | None = None, perturb: dict[str, str] = PERTURB, *, full: bool = False) -> dict[str, compare.Answers]:
         """All cases of the methods, once for each mode."""
         shards = split(chosen)
         answers: dict[str, compare.Answers] = {mode: {} for mode in modes}
         with ThreadPoolExecutor(self.jobs) as workers:
-            waiting = [(mode, workers.submit(self._shard, mode, shard, perturb, full, notify)) for shard in shards for mode in modes]
+            waiting = [(mode, workers.submit(self._shard, mode, shard, perturb[mode], full, notify)) for shard in shards for mode in modes]
             for mode, one in waiting:
                 answers[mode].update(one.result())
         return answers
@@ -145,22 +148,21 @@ def confirm(runner: Runner, chosen: list[targets.Target], summary: compare.Summa
     doubtful = [target for target in chosen if any(method.name == target.name for method in summary.different)]
     if not doubtful:
         return summary
-    once = runner.run(doubtful, perturb="90")
-    more = runner.run(doubtful, perturb="0")
+    once = runner.run(doubtful, perturb=OTHERWISE)
     confirmed = []
     for target in doubtful:
         found = next(method for method in summary.different if method.name == target.name).cases
-        cases = [_confirmed(case, target.name, once, more) if case.state == "different" else case for case in found]
+        cases = [_confirmed(case, target.name, once) if case.state == "different" else case for case in found]
         confirmed.append(compare.method(target.name, target.own, cases))
     by_name = {method.name: method for method in confirmed}
     summary.methods = [by_name.get(method.name, method) for method in summary.methods]
     return summary
 
 
-def _confirmed(case: compare.CaseVerdict, target: str, once: dict[str, compare.Answers], more: dict[str, compare.Answers]) -> compare.CaseVerdict:
+def _confirmed(case: compare.CaseVerdict, target: str, once: dict[str, compare.Answers]) -> compare.CaseVerdict:
     """A difference stands where every plain run agrees, whatever memory holds, and an activated run differs from it."""
     key = (target, case.name)
-    plains = [answers[mode].get(key) for answers in (once, more) for mode in ("plain", "again")]
+    plains = [once[mode].get(key) for mode in ("plain", "again")]
     steady = []
     for part, plain, active in case.differences:
         seen = {_part(answer, part) for answer in plains}
