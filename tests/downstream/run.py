@@ -27,6 +27,8 @@ GRACE = 5.0
 
 TRACE_LINES = 60
 MOST_RESTARTS = 200
+BROKE_OFF = (2, 3, 4)
+"""pytest's exit codes for an interruption, an error of its own, and a wrong command line."""
 
 
 class CannotRunError(Exception):
@@ -204,6 +206,10 @@ def take(run: Run, ended: Ended) -> str | None:
         return file
     if "finish" not in last or ended.code < 0:
         run.outcomes[EXIT] = lost
+    elif last["finish"]["code"] in BROKE_OFF:
+        if "start" not in last:
+            raise CannotRunError(f"pytest ran no test and ended with code {ended.code}:\n{ended.trace}")
+        run.outcomes[EXIT] = Outcome("error", f"pytest broke off with code {ended.code}", ended.trace)
     return "" if "finish" not in last and "end" in last else None
 
 

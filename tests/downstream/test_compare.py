@@ -287,10 +287,12 @@ def test_doctests_and_what_they_print(bench):
     assert verdicts(answer) == {"module": "differs", "module.same": "equal"}
 
 
-@pytest.mark.parametrize("what", ["no such place", "an empty folder", "a suite that pytest refuses"])
+@pytest.mark.parametrize("what", ["no such place", "an empty folder", "a suite that pytest refuses", "a suite that leaves while it is collected"])
 def test_what_cannot_be_run_is_said(bench, what):
     bench.write("test_one.py" if what.startswith("a suite") else "readme.txt", "def test_one(): pass")
-    code, _, out = bench.compare(*(["--pytest-args=--no-such-option"] if what.startswith("a suite") else []), target="nowhere" if what.startswith("no") else None)
+    if what.endswith("collected"):
+        bench.write("test_leaves.py", "raise SystemExit(1)")
+    code, _, out = bench.compare(*(["--pytest-args=--no-such-option"] if what.endswith("refuses") else []), target="nowhere" if what.startswith("no") else None)
     assert code == 4
     assert "Cannot compare" in out
 

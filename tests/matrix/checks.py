@@ -158,10 +158,8 @@ def ticks(name):
 @pytest.mark.parametrize("name", FACTS["releases"])
 def test_a_call_that_holds_releases_while_active_and_only_then(name):
     before, during, after = ticks(name)
-    assert before <= 3
     assert during > 20
     assert during > 5 * max(before, after)
-    assert after <= 3
 
 
 @pytest.mark.parametrize("name", FACTS["holds"] or [pytest.param("", marks=pytest.mark.skip("nothing must hold here"))])
@@ -235,3 +233,34 @@ def test_the_environment_is_the_one_that_the_row_describes():
     wanted = FACTS["python"].removeprefix("python")
     if wanted.startswith("3."):
         assert f"{sys.version_info.major}.{sys.version_info.minor}" == wanted
+
+
+ONE_FILTER = """
+from vtkmodules import vtkImagingCore, vtkImagingGeneral
+source = vtkImagingCore.vtkRTAnalyticSource()
+source.SetWholeExtent(0, 60, 0, 60, 0, 60)
+smooth = vtkImagingGeneral.vtkImageGaussianSmooth()
+smooth.SetNumberOfThreads(1)
+smooth.SetInputConnection(source.GetOutputPort())
+def update():
+    for _ in range(30):
+        smooth.Modified()
+        smooth.Update()
+at_once(update, update)
+say(True)
+"""
+
+
+def test_two_threads_that_update_one_filter_wait_for_each_other():
+    # VTK says so itself when a second request enters a pipeline that is in the middle of the first. From 9.4 on plain
+    # wheels crash here: Update releases the GIL, and nothing but a shim's guard keeps the threads apart.
+    if "vtk" not in TOOLKITS:
+        pytest.skip("the filter is VTK's")
+    refused = "invoked during another request"
+    if FACTS["contained"]:
+        plain = run(ONE_FILTER)
+        assert plain.answer
+        assert refused not in plain.err + plain.out, "the control: there the GIL kept them apart"
+    active = run("gilgen.activate('vtk')\n" + ONE_FILTER)
+    assert active.answer
+    assert refused not in active.err + active.out
