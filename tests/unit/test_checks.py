@@ -9,6 +9,7 @@ import pytest
 import support
 
 from gilgen import checks
+from gilgen.commands import invoke
 from gilgen.errors import CompileError
 from gilgen.model import Api, Class, Coverage, Decision, DroppedHeader, Headers, Library, Method, Plan
 
@@ -192,3 +193,8 @@ def test_headers_of_another_version_are_left_alone_and_it_says_what_confirmed_th
 def test_one_line_says_what_was_confirmed():
     checked = checks.Checked("vtk", "9.9.1", "9.9.1", asked=True, methods=17, left_out={"why": 2})
     assert str(checked) == "vtk 9.9.1: the compiler confirms the types of 17 methods against the headers; 2 not asked: why."
+
+
+def test_without_a_plan_there_is_nothing_to_check(tmp_path, capsys):
+    assert invoke(["build", "--sources", str(tmp_path), "--check"]) == 2
+    assert "--check needs a plan" in capsys.readouterr().err
