@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+ENDED = "how it ended"
+"""The part of a record that says that a call crashed, hung or gave no answer."""
+
 Answer = dict[str, Any]
 Answers = dict[tuple[str, str], Answer]
 """By the method and the name of the case."""
@@ -92,7 +95,7 @@ def _unanswered(name: str, plain: Answer | None, again: Answer | None, active: A
         return CaseVerdict(name, "plain fails", f"plain: {failed[0]}")
     if active is None or failure(active):
         why = "no answer" if active is None else failure(active)
-        return CaseVerdict(name, "different", f"activated: {why}", differences=(("outcome", plain.get("outcome", "unmade"), why),))
+        return CaseVerdict(name, "different", f"activated: {why}", differences=((ENDED, "an answer", why),))
     if "unmade" in plain or "unmade" in active:
         if plain.get("unmade") != active.get("unmade") and plain.get("unmade") == again.get("unmade"):
             return CaseVerdict(name, "different", "unmade on one side", differences=(("unmade", str(plain.get("unmade")), str(active.get("unmade"))),))

@@ -155,7 +155,7 @@ def watch(job: dict[str, Any], cases: Any, target: dict[str, Any], answer: Any, 
                 os.write(writing, (json.dumps({"broken": traceback.format_exc()}) + "\n").encode())
             os._exit(status)
         os.close(writing)
-        ended, begun, group, why = _listen(job, reading, target, done, answer)
+        ended, begun, group, why = _listen(job, reading, process, target, done, answer)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
@@ -172,22 +172,52 @@ def watch(job: dict[str, Any], cases: Any, target: dict[str, Any], answer: Any, 
         hangs += why == "deadline"
 
 
-def _listen(job: dict[str, Any], reading: int, target: dict[str, Any], done: set[str], answer: Any) -> tuple[bool, str, str, str]:
+class Patience:
+    """Whether a case has had its time: in processor seconds, or asleep all the while, so that load ends no case.
+
+    Args:
+        process: the fork that runs it.
+        seconds: how much it gets of either.
+    """
+
+    def __init__(self, process: int, seconds: float) -> None:
+        self.process, self.seconds = process, seconds
+        self.renew()
+
+    def renew(self) -> None:
+        self.used, _ = self._look()
+        self.awake = time.monotonic()
+
+    def _look(self) -> tuple[float, bool]:
+        """Processor seconds so far, and whether the process wants to run."""
+        words = Path(f"/proc/{self.process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK"), words[0] == "R"
+
+    def over(self) -> bool:
+        used, wants = self._look()
+        if wants:
+            self.awake = time.monotonic()
+        return used - self.used > self.seconds or time.monotonic() - self.awake > self.seconds
+
+
+def _listen(job: dict[str, Any], reading: int, process: int, target: dict[str, Any], done: set[str], answer: Any) -> tuple[bool, str, str, str]:
     """What the fork says: (it came to its end, the case that had begun, its group, why it was given up)."""
     buffer, begun, group = b"", "", ""
-    deadline = time.monotonic() + job["deadline"]
+    patience = Patience(process, job["deadline"])
     try:
         while True:
-            ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            ready, _, _ = select.select([reading], [], [], 0.5)
+            if not ready and patience.over():
                 return False, begun, group, "deadline"
+            if not ready:
+                continue
             data = os.read(reading, 1 << 16)
             if not data:
                 return False, begun, group, ""
             buffer += data
             *lines, buffer = buffer.split(b"\n")
+            patience.renew()
             for line in map(json.loads, lines):
-                deadline = time.monotonic() + job["deadline"]
                 if "begin" in line:
                     begun, group = line["begin"], line["group"]
                 elif "case" in line:

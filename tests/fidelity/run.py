@@ -30,7 +30,7 @@ from rich.progress import Progress
 HERE = Path(__file__).resolve().parent
 
 DEADLINE = 10.0
-"""Seconds for one case."""
+"""Processor seconds for one case, and seconds that it may be asleep."""
 
 SHARD = 35
 """Methods for one process."""
@@ -152,25 +152,29 @@ def confirm(runner: Runner, chosen: list[targets.Target], summary: compare.Summa
     confirmed = []
     for target in doubtful:
         found = next(method for method in summary.different if method.name == target.name).cases
-        cases = [_confirmed(case, target.name, once) if case.state == "different" else case for case in found]
+        cases = [confirmed(case, target.name, once) if case.state == "different" else case for case in found]
         confirmed.append(compare.method(target.name, target.own, cases))
     by_name = {method.name: method for method in confirmed}
     summary.methods = [by_name.get(method.name, method) for method in summary.methods]
     return summary
 
 
-def _confirmed(case: compare.CaseVerdict, target: str, once: dict[str, compare.Answers]) -> compare.CaseVerdict:
-    """A difference stands where every plain run agrees, whatever memory holds, and an activated run differs from it."""
+def confirmed(case: compare.CaseVerdict, target: str, once: dict[str, compare.Answers]) -> compare.CaseVerdict:
+    """A difference stands where every plain run agrees, whatever memory holds; a crash or a hang where it happens again."""
     key = (target, case.name)
     plains = [once[mode].get(key) for mode in ("plain", "again")]
-    steady = []
-    for part, plain, active in case.differences:
-        seen = {_part(answer, part) for answer in plains}
-        if seen == {plain} or (part in {"outcome", "unmade"} and not any(answer is None or compare.failure(answer) for answer in plains) and len(seen) == 1):
-            steady.append((part, plain, active))
+
+    def stands(part: str, plain: str) -> bool:
+        if part == compare.ENDED:
+            again = once["active"].get(key)
+            fails = again is None or bool(compare.failure(again))
+            return fails and not any(answer is None or compare.failure(answer) for answer in plains)
+        return {_part(answer, part) for answer in plains} == {plain}
+
+    steady = [difference for difference in case.differences if stands(*difference[:2])]
     if steady:
         return replace(case, differences=tuple(steady))
-    return replace(case, state="not deterministic", why="not deterministic: plain runs differ as well", differences=(), left_out=(*case.left_out, *(part for part, _, _ in case.differences)))
+    return replace(case, state="not deterministic", why="not deterministic", differences=(), left_out=(*case.left_out, *(part for part, _, _ in case.differences)))
 
 
 def _part(answer: compare.Answer | None, part: str) -> str:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE))
 
 import compare  # noqa: E402 - it lies beside this file
 import record  # noqa: E402
+import run  # noqa: E402
 import signatures  # noqa: E402
 
 BOUNDED = {
@@ -102,6 +103,20 @@ def test_a_crash_counts_only_where_the_plain_wheel_does_not_crash():
     assert compare.case("c", answer(), answer(), crash).state == "different"
     assert compare.case("c", answer(), answer(), {"crash": "deadline"}).state == "different"
     assert compare.case("c", answer(), answer(), None).state == "different"
+
+
+@pytest.mark.parametrize(("second", "stands"), [({}, True), ({"plain": "another"}, False), ({"again": "another"}, False)])
+def test_a_difference_stands_only_where_no_plain_run_shows_it_too(second, stands):
+    verdict = compare.case("c", answer(x="1"), answer(x="1"), answer(x="2"), {"shim"})
+    once = {mode: {("m", "c"): answer(x=second.get(mode, "1"))} for mode in ("plain", "again", "active")}
+    assert (run.confirmed(verdict, "m", once).state == "different") is stands
+
+
+@pytest.mark.parametrize(("second", "stands"), [({"crash": "SIGSEGV"}, True), (answer(), False)])
+def test_a_crash_stands_only_where_it_happens_again(second, stands):
+    verdict = compare.case("c", answer(), answer(), {"crash": "SIGSEGV"}, {"shim"})
+    once = {mode: {("m", "c"): answer()} for mode in ("plain", "again")} | {"active": {("m", "c"): second}}
+    assert (run.confirmed(verdict, "m", once).state == "different") is stands
 
 
 def test_one_difference_decides_a_method():
