@@ -88,8 +88,10 @@ REACHED = {
     """,
     "lookup table": """
         table = vtk.vtkLookupTable(number_of_table_values=16)
+        table.Build()
         data = solid(wavelet())
-        return [table.GetTableValue(3), vtk_to_numpy(table.MapScalars(data.GetPointData().GetScalars(), 0, 0)).tolist()[7]]
+        colours = table.MapScalars(data.GetPointData().GetScalars(), 0, 0)
+        return [table.GetTableValue(3), vtk_to_numpy(colours).tolist()[7]]
     """,
     "mapper.MapScalars": """
         mapper = vtk.vtkDataSetMapper(input_data=solid(wavelet(5)))
