@@ -2,6 +2,7 @@
 # make test   everything that must hold before a change is taken
 # make unit   the fast part of it
 # make lint   ruff and mypy
+# make test-matrix  the same elsewhere: other versions, other Pythons, Debian's VTK, PyVista; half an hour or more
 # make bench  the figures of bench/RESULTS.md
 #
 # PYTHON picks the interpreter, for example `make test PYTHON=python3.12`.
@@ -19,7 +20,7 @@ define timed
 	@echo "== $(1)"; start=$$(date +%s); $(2) && echo "   $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: demo test unit real lint types bench clean
+.PHONY: demo test test-matrix unit real lint bench clean
 
 demo: $(VENV)/toolkits
 	$(call timed,find and fix: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
@@ -35,6 +36,9 @@ unit: $(VENV)/toolkits
 real: $(VENV)/toolkits
 	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
 	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q --durations=10 tests/real)
+
+test-matrix: $(VENV)/toolkits
+	$(call timed,the matrix,$(BIN)/python tests/matrix/run.py)
 
 lint: $(VENV)/toolkits
 	$(call timed,ruff,$(BIN)/ruff check --quiet .)

@@ -220,6 +220,10 @@ def _against_vtk(*, quick: bool) -> list[rows.Row]:
             "hinted `Update`, with the guard on top against plain", active / hinted, 1.2, "{:.2f} times"
         ),
         rows.shown("  nanoseconds a call", f"{hinted:.0f} plain, {active:.0f} with its shim"),
+        rows.shown(
+            "strict mode: a method without a shim, called from Python",
+            f"{answer['simple'][0]:.0f} ns active, {answer['strict'][0]:.0f} strict, {answer['strict'][1]:.0f} strict while another thread is inside",
+        ),
     ]
 
 
@@ -240,7 +244,36 @@ def _vtk(*, quick: bool) -> dict[str, list[float]]:
             for name, call in works.items():
                 taken[name, active].append(_per_call(call, 20_000))
         gilgen.deactivate("vtk")
-    return {name: [statistics.median(taken[name, active]) for active in (False, True)] for name in works}
+    medians = {name: [statistics.median(taken[name, active]) for active in (False, True)] for name in works}
+    return medians | _strict(source.GetRadius, repetitions=3 if quick else 9)
+
+
+def _strict(call: Callable[[], object], *, repetitions: int) -> dict[str, list[float]]:
+    """A call of a method without a shim: active; strict; strict while another thread is inside a released call."""
+    from vtkmodules.vtkImagingCore import vtkRTAnalyticSource  # noqa: PLC0415
+    from vtkmodules.vtkImagingGeneral import vtkImageMedian3D  # noqa: PLC0415
+
+    def busy() -> threading.Thread:
+        source, median = vtkRTAnalyticSource(whole_extent=(0, 90, 0, 90, 0, 90)), vtkImageMedian3D(kernel_size=(5, 5, 5))
+        median.SetNumberOfThreads(1)
+        median.SetInputConnection(source.GetOutputPort())
+        thread = threading.Thread(target=median.Update)
+        thread.start()
+        return thread
+
+    gilgen.activate("vtk")
+    simple = statistics.median(_per_call(call, 20_000) for _ in range(repetitions))
+    gilgen.activate("vtk", strict=True)
+    alone = statistics.median(_per_call(call, 20_000) for _ in range(repetitions))
+    inside = []
+    for _ in range(repetitions):
+        thread = busy()
+        while not gilgen.status("vtk")["vtk"].inside:
+            pass
+        inside.append(_per_call(call, 2_000))
+        thread.join()
+    gilgen.deactivate("vtk")
+    return {"simple": [simple], "strict": [alone, statistics.median(inside)]}
 
 
 def _per_call(call: Callable[[], object], calls: int) -> float:

@@ -22,6 +22,7 @@ import click
 import commands
 import overlap
 import rows
+import stress
 import work
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +30,7 @@ from rich.table import Table
 from gilgen import fix
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("overlap", "calls", "work", "commands")
+PARTS = ("overlap", "calls", "work", "commands", "stress")
 
 
 @click.command()
@@ -70,7 +71,7 @@ def _use_shims(site: Path) -> None:
 def _measure(part: str, pythons: tuple[str, ...], *, quick: bool) -> rows.Section:
     if part == "calls":
         return calls.measure(quick=quick, pythons=pythons)
-    return {"overlap": overlap, "work": work, "commands": commands}[part].measure(quick=quick)
+    return {"overlap": overlap, "work": work, "commands": commands, "stress": stress}[part].measure(quick=quick)
 
 
 def _word(row: rows.Row) -> str:

@@ -371,7 +371,7 @@ class _Planner:
         ancestry = self.ancestry(cls)
         for keep in self.rules.keeps:
             if keep.covers(ancestry, method.name):
-                return f"keep:{keep.name}", keep.why
+                return keep.reason, keep.why
         return (
             _unfit(draft, method)
             or self._unserved(draft, method)
@@ -415,7 +415,7 @@ class _Planner:
         passes = self.rules.hot.get(draft.symbol)
         if passes is None or family.name == "config:include":
             return None
-        return "hot", f"C++ calls it {passes:,.0f} times for each call from Python: a shim would slow the toolkit's own work."
+        return "hazard:hot", f"C++ calls it {passes:,.0f} times for each call from Python: a shim would slow the toolkit's own work."
 
     @functools.cached_property
     def _declared_results(self) -> dict[tuple[str, str, int], set[str]]:

@@ -166,8 +166,7 @@ def definitions(root: Path, libraries: Iterable[str], symbol: str) -> tuple[Defi
     found = []
     for path in libraries:
         with elf.Library(root / path) as library:
-            for place in library.defined(symbol.encode().__eq__).values():
-                found.append(Definition(path, *place))
+            found += [Definition(path, *place) for place in library.defined(symbol.encode().__eq__).values()]
     return tuple(found)
 
 

@@ -152,8 +152,9 @@ std::uint32_t gnu_hash_of(char const* name)
 struct Wanted {
     char const* name;
     std::uint32_t hash;
-    Method const* method; // null for a walker's
+    Method const* method; // null for what follows
     void** walker;
+    int destructor; // an index into `destructors`, or -1
 };
 
 std::vector<Wanted> const& wanted()
@@ -161,11 +162,12 @@ std::vector<Wanted> const& wanted()
     static std::vector<Wanted> const list = [] {
         std::vector<Wanted> all;
         for (std::uint32_t i = 0; i < method_count; ++i) {
-            all.push_back({methods[i].symbol, gnu_hash_of(methods[i].symbol), &methods[i], nullptr});
+            all.push_back({methods[i].symbol, gnu_hash_of(methods[i].symbol), &methods[i], nullptr, -1});
         }
         for (int i = 0; walker_symbols[i]; ++i) {
-            all.push_back({walker_symbols[i], gnu_hash_of(walker_symbols[i]), nullptr, &walker_functions[i]});
+            all.push_back({walker_symbols[i], gnu_hash_of(walker_symbols[i]), nullptr, &walker_functions[i], -1});
         }
+        for (int i = 0; destructors[i]; ++i) all.push_back({destructors[i], gnu_hash_of(destructors[i]), nullptr, nullptr, i});
         return all;
     }();
     return list;
@@ -209,6 +211,7 @@ std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> const& definitions
 struct Matches {
     std::unordered_map<std::uint32_t, Method const*> by_symbol;
     std::unordered_map<std::uint32_t, Hook const*> hooks;
+    std::unordered_map<std::uint32_t, int> destructors;
     std::unordered_map<Address, Method const*> by_address;
     std::unordered_map<Method const*, Address> defined;
 };
@@ -221,6 +224,10 @@ void note_definition(Matches& matches, Method const* method, Address address)
 
 void note_found(Image const& image, bool caller, std::uint32_t index, Wanted const& name, Matches& matches)
 {
+    if (name.destructor >= 0) {
+        matches.destructors.emplace(index, name.destructor);
+        return;
+    }
     if (caller) {
         if (name.method) matches.by_symbol.emplace(index, name.method);
         return;
@@ -409,7 +416,7 @@ public:
     void bind(bool symbolic)
     {
         protect(image_.relro, PROT_READ | PROT_WRITE);
-        if (!matches_.by_symbol.empty() || !matches_.hooks.empty()) {
+        if (!matches_.by_symbol.empty() || !matches_.hooks.empty() || !matches_.destructors.empty()) {
             std::size_t const first = std::min(image_.leading_relative, image_.relocation_count);
             bind_named(image_.relocations + first, image_.relocation_count - first);
             bind_named(image_.plt, image_.plt_count);
@@ -432,7 +439,10 @@ private:
             auto const found = matches_.by_symbol.find(index);
             if (found != matches_.by_symbol.end()) {
                 rebind(*found->second, where, stored ? bound_.vtable : bound_.got, type == plt_relocation);
-            } else if (!stored) {
+            } else if (stored) {
+                auto const destructor = matches_.destructors.find(index);
+                if (destructor != matches_.destructors.end()) rebind_destructor(destructor->second, where);
+            } else {
                 auto const hook = matches_.hooks.find(index);
                 if (hook != matches_.hooks.end()) rebind_hook(*hook->second, where, type == plt_relocation);
             }
@@ -479,17 +489,26 @@ private:
         void* shim = before ? shim_for(method, before) : nullptr;
         // A lazily bound slot that was never used leads to the library's own stub, which would look the function
         // up at the first call: so do we.
-        if (before && !shim && lazy && is_stub(before) && image_.handle) shim = shim_for(method, dlsym(image_.handle, method.symbol));
+        if (before && !shim && lazy && is_own_code(before) && image_.handle) shim = shim_for(method, dlsym(image_.handle, method.symbol));
         shim ? write(where, before, shim, counter) : static_cast<void>(++bound_.skipped);
     }
 
     void rebind_hook(Hook const& hook, Address where, bool lazy)
     {
         void* const before = value_at(where);
-        if (before == hook.original() || (before && lazy && is_stub(before))) write(where, before, hook.replacement, bound_.hooks);
+        if (before == hook.original() || (before && lazy && is_own_code(before))) write(where, before, hook.replacement, bound_.hooks);
     }
 
-    bool is_stub(void* value) const { return in_any(image_.code, reinterpret_cast<Address>(value)); }
+    void rebind_destructor(int which, Address where)
+    {
+        void* const before = value_at(where);
+        void*& original = destructor_originals[which];
+        if (!before || !is_own_code(before) || (original && original != before)) return; // another copy of it: it stays as it is
+        original = before;
+        write(where, before, destructor_replacements[which], bound_.hooks);
+    }
+
+    bool is_own_code(void* value) const { return in_any(image_.code, reinterpret_cast<Address>(value)); }
 
     void* value_at(Address where) const
     {

@@ -1,5 +1,6 @@
 // The filters upstream of an ITK process object and the data that has no filter, found with ITK's own exported functions.
 #include "guard.hpp"
+#include "visits.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -14,6 +15,8 @@ char const* const walker_symbols[] = {
     nullptr,
 };
 void* walker_functions[3];
+
+char const* const destructors[] = {nullptr}; // itk::PyCommand takes the GIL itself
 
 namespace {
 

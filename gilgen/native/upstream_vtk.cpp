@@ -1,5 +1,6 @@
 // The filters upstream of a VTK algorithm and the data that they put out, found with VTK's own exported functions.
 #include "guard.hpp"
+#include "visits.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -19,6 +20,9 @@ char const* const walker_symbols[] = {
     nullptr,
 };
 void* walker_functions[9];
+
+// It leaves a list of all such commands first (vtkPythonUtil); VTK before 9.4 takes the GIL for none of it.
+char const* const destructors[] = {"_ZN16vtkPythonCommandD0Ev", "_ZN16vtkPythonCommandD1Ev", nullptr};
 
 namespace {
 

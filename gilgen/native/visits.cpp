@@ -35,6 +35,16 @@ void restore_for_wrapper(void* state)
     if (thread.outermost) thread.outermost->visits_python();
 }
 
+template <int which>
+void destroy(void* self)
+{
+    auto const original = reinterpret_cast<void (*)(void*)>(destructor_originals[which]);
+    if (!thread.outermost) return original(self);
+    int const found = ensure();
+    original(self);
+    release(found);
+}
+
 template <class Function>
 void* address(Function* function)
 {
@@ -50,5 +60,8 @@ Hook const hooks[] = {
     {"PyEval_RestoreThread", address(restore_for_wrapper), [] { return address(python.restore); }},
 };
 std::uint32_t const hook_count = sizeof hooks / sizeof hooks[0];
+
+void* destructor_originals[4];
+void* const destructor_replacements[4] = {address(destroy<0>), address(destroy<1>), address(destroy<2>), address(destroy<3>)};
 
 } // namespace gilgen

@@ -16,4 +16,12 @@ struct Hook {
 extern Hook const hooks[];
 extern std::uint32_t const hook_count;
 
+// Destructors that touch Python's objects, or lists that the GIL protects, before they take the GIL. Nothing was
+// amiss while every call held it. So a thread that is inside a shim takes it back for them. Their
+// vtable slots are rebound wherever the toolkit's libraries define them; what a slot held before goes to
+// `destructor_originals`. `destructors` ends with a null and has four names at most.
+extern char const* const destructors[];
+extern void* destructor_originals[4];
+extern void* const destructor_replacements[4];
+
 } // namespace gilgen

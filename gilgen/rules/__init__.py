@@ -40,12 +40,18 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Methods that stay as they are, whatever family names them."""
+    """Methods that stay as they are, whatever family names them; `hazard` where releasing them would not be safe."""
 
     name: str
     why: str
     methods: tuple[str, ...]
     classes: frozenset[str] = frozenset()
+    hazard: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The name of the reason in the plan."""
+        return f"{'hazard' if self.hazard else 'keep'}:{self.name}"
 
     def covers(self, ancestry: frozenset[str], method: str) -> bool:
         """Whether this rule keeps a method."""
@@ -85,7 +91,9 @@ def load(toolkit: str) -> Rules:
     try:
         return Rules(
             families=tuple(_family(entry) for entry in rules["family"]),
-            keeps=tuple(Keep(e["name"], e["why"], tuple(e["methods"]), frozenset(e.get("classes", ()))) for e in rules["keep"]),
+            keeps=tuple(
+                Keep(e["name"], e["why"], tuple(e["methods"]), frozenset(e.get("classes", ())), e.get("hazard", False)) for e in rules["keep"]
+            ),
             hot={entry["symbol"]: entry["passes_per_call"] for entry in hot.get("hot", ())},
         )
     except (KeyError, TypeError) as error:

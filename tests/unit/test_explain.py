@@ -31,7 +31,7 @@ def toolkit(pretend, monkeypatch):
     installation = Installation("vtk", "1.2.3", "pretend", pretend.root, support.LIBRARIES, "key")
     decisions = (
         pretend.decision("pretend::Work::sleep", "void double", served=("Work.sleep",)),
-        pretend.decision("pretend::Work::value", "int int", action="keep", reason="hot", why="It is hot."),
+        pretend.decision("pretend::Work::value", "int int", action="keep", reason="hazard:hot", why="It is hot."),
         pretend.decision("pretend::Derived::value", "int int", library="pretend/libderived.so"),
     )
     monkeypatch.setattr(type(toolkits.get("vtk")), "installation", lambda _: installation)
@@ -65,7 +65,7 @@ def test_an_inherited_method_names_the_class_that_wraps_it(toolkit):
 def test_a_kept_method_has_its_reason_and_no_slots(toolkit):
     assert toolkit
     (step,) = explained("Work.value").steps
-    assert (step.decision.action, step.decision.reason, step.slots) == ("keep", "hot", ())
+    assert (step.decision.action, step.decision.reason, step.slots) == ("keep", "hazard:hot", ())
 
 
 def test_an_undecided_method_says_what_to_do(toolkit):

@@ -183,7 +183,7 @@ def test_a_library_that_calls_cpython_is_never_released(pretend, tmp_path):
 def test_a_hot_method_is_kept_unless_the_user_says_otherwise(pretend, own_rules):
     own_rules(hot={pretend.symbols["pretend::Work::value"]: 12345.6})
     found = decided(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"))
-    assert (found["Work.value"].action, found["Work.value"].reason) == ("keep", "hot")
+    assert (found["Work.value"].action, found["Work.value"].reason) == ("keep", "hazard:hot")
     assert "12,346 times" in found["Work.value"].why
     assert found["Work.sleep"].action == "release"
     included = decided(pretend, method(pretend, "value", "int int"), config=Config(("Work.value",), (), "x"))
