@@ -90,8 +90,8 @@ class Writer:
             self.text(path, f"{type(value).__name__} {value!r}")
 
     def _sequence(self, path: str, values: Iterable[Any], depth: int) -> None:
-        values = list(values)
-        self.record[path] = f"{type(values).__name__} of {len(values)}"
+        kind, values = type(values).__name__, list(values)
+        self.record[path] = f"{kind} of {len(values)}"
         if depth > 3:
             return
         if len(values) > 40 and all(isinstance(value, int | float | str) for value in values):
