@@ -82,7 +82,7 @@ def _reference(parameter: Parameter, *, real: bool) -> Any:
 
 
 def _several(parameter: Parameter, *, real: bool) -> Any:
-    count = parameter.size or 12
+    count = parameter.size or 128  # as many as any of the data here could ask for
     if parameter.kind == "char":
         return "text" if parameter.const else bytearray(64)
     if parameter.kind == "bool":
