@@ -433,7 +433,7 @@ class _Planner:
         """Whether the installed package agrees with the headers on how the result travels."""
         if self.api.headers.version == self.installation.version:
             return True
-        wanted = _travel(method.result)
+        wanted = "static " * method.static + _travel(method.result)
         said = {
             kind
             for ancestor in self.ancestry(cls)
@@ -647,4 +647,5 @@ def _parse_declaration(text: str, name: str) -> tuple[str, int] | None:
         return None
     parameters = match["parameters"].strip()
     count = len(demangle.split(parameters, ",")) if parameters and parameters != "void" else 0
-    return _travel(match["result"]), count
+    static = "static " * match["result"].startswith("static ")
+    return static + _travel(match["result"]), count

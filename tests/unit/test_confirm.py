@@ -11,7 +11,7 @@ from gilgen.toolkits.base import ExposedClass, ExposedMethod, Installation
     ("text", "expected"),
     [
         ("virtual void Compute()", ("scalar", 0)),
-        ("static const char *Compute(int a, std::pair<int, int> b)", ("scalar", 2)),
+        ("static const char *Compute(int a, std::pair<int, int> b)", ("static scalar", 2)),
         ("std::size_t Compute(void *buffer, std::size_t bytes) override", ("scalar", 2)),
         ("vtkTypeBool Compute(void)", ("scalar", 0)),
         ("double Compute()", ("real", 0)),
