@@ -33,8 +33,8 @@ from gilgen.model import Definition, Guard, Library, Manifest, Shim
 GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "data")
 """In the order of the native `Guard`."""
 
-EXIT_SECONDS = 5.0
-"""How long a program that ends waits for calls of daemon threads; an event loop may never return."""
+DRAIN_SECONDS = 5.0
+"""How long `deactivate`, and a program that ends, wait for calls of other threads; an event loop may never return."""
 
 SCHEMA = 3
 """Of the manifest; the same number as `store.SCHEMA`."""
@@ -85,7 +85,7 @@ class ToolkitStatus:
         skipped: slots left alone because what they held could not be confirmed.
         refused: loaded libraries left alone because they are not those that the shims were made for.
         refusals: what was wrong with them, a sentence each.
-        inside: threads that are inside a shim now.
+        inside: threads that run a released call now, or are in a callback of one.
         waiting: threads that wait now because another works on the same objects.
         methods: one record a shim that stands before at least one function.
     """
@@ -142,7 +142,8 @@ def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "pipeline", st
 def deactivate(*toolkits: str) -> None:
     """Put the old values back into every slot, for the toolkits named or for all.
 
-    A call that is under way ends as it began; calls made from now on hold the GIL as the wheel's do.
+    Calls made from now on hold the GIL as the wheel's do. Those that other threads have under way are waited for,
+    some seconds at most, so that the two do not meet on one object.
     """
     with _lock:
         for name in toolkits or tuple(_shims):
@@ -300,10 +301,8 @@ class _Shims:
             self.bound[name] = self.bound.get(name, 0) + getattr(new, name)
 
     def deactivate(self) -> None:
-        self.watch_races(strict=False)
-        self.native.gilgen_unbind()
-        self.active = False
-        self.bound.clear()
+        """Take the shims out, when no other thread is in a released call that a call without a shim could meet."""
+        self._take_out(self.native.gilgen_claimed_elsewhere)
 
     def end(self) -> None:
         """At the program's end: deactivate, and wait for what daemon threads are in the middle of.
@@ -311,11 +310,19 @@ class _Shims:
         A call that held the GIL would have kept the program from ending before it returned. One that released
         it would go on while C++ takes its globals down, and crash.
         """
-        self.deactivate()
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.005))  # else a daemon thread may keep the GIL that it gets here
-        deadline = time.monotonic() + EXIT_SECONDS
-        while self.native.gilgen_running() and time.monotonic() < deadline:
+        self._take_out(self.native.gilgen_running_elsewhere)
+
+    def _take_out(self, others: Callable[[], int]) -> None:
+        self.watch_races(strict=False)
+        self.native.gilgen_drain(ctypes.c_uint8(1))
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while others() and time.monotonic() < deadline:
             time.sleep(0.002)
+        self.native.gilgen_unbind()
+        self.native.gilgen_drain(ctypes.c_uint8(0))
+        self.active = False
+        self.bound.clear()
 
     def status(self) -> ToolkitStatus:
         counts = (_Counts * len(self.manifest.shims))()
@@ -403,6 +410,8 @@ def _load(toolkit: str) -> _Shims:
             native.gilgen_method_count.restype = ctypes.c_uint32
             native.gilgen_definition_count.restype = ctypes.c_uint32
             native.gilgen_running.restype = ctypes.c_uint32
+            native.gilgen_running_elsewhere.restype = ctypes.c_uint32
+            native.gilgen_claimed_elsewhere.restype = ctypes.c_uint32
             native.gilgen_waiting.restype = ctypes.c_int32
             native.gilgen_refusal.restype = ctypes.c_char_p
             native.gilgen_holder.restype = ctypes.c_ulong

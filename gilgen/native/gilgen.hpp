@@ -122,13 +122,18 @@ inline bool known_foreign()
     return true;
 }
 
-// How many threads are inside a shim that they entered first. The GIL protects the first count, because
-// it changes before the GIL is released and after it is back.
+// How many threads run a call without the GIL, or a callback of such a call: those that came with it, and those whose
+// wrapper had released it. The GIL protects the first count, because it changes before the GIL is released and after
+// it is back.
 struct Running {
     std::atomic<std::uint32_t> held_the_gil;
     std::atomic<std::uint32_t> came_without;
 };
 extern Running running;
+
+// Set while the shims are about to be taken out: calls that begin then still queue with those that run, and keep
+// the GIL. Without it a call that holds the GIL, as the wheel's own do, would meet one that was released.
+extern std::atomic<bool> draining;
 
 // What a call does about the GIL: it passes through, releases it, or only takes the guard.
 enum class Way : std::uint8_t { through, release, guard };
@@ -181,6 +186,10 @@ public:
     Released(Released const&) = delete;
     Released& operator=(Released const&) = delete;
 
+    // Whether it is one of `running`, and of which count.
+    bool counted() const { return counted_; }
+    bool holds() const { return holds_; }
+
 private:
     friend class Claims;
 
@@ -198,6 +207,7 @@ private:
     int object_count_;
     bool holds_;        // this thread holds the GIL all the while
     bool claimed_;      // it has taken hold
+    bool counted_;      // it is one of `running`
     std::atomic<bool> away_; // this thread is in C++ without the GIL
     unsigned long ident_;    // whose call it is, as Python's threading.get_ident has it
     Released* next_;    // in the list of claims

@@ -103,6 +103,15 @@ public:
 
     int waiters() const { return waiters_.load(); }
 
+    std::uint32_t elsewhere(Released const* own)
+    {
+        std::uint32_t found = 0;
+        lock();
+        for (Released* call = first_; call; call = call->next_) found += call != own;
+        unlock();
+        return found;
+    }
+
     // In the child of a fork, whose only thread may be inside one call.
     void keep_only(Released* call)
     {
@@ -249,6 +258,11 @@ int waiting()
     return claims.waiters();
 }
 
+std::uint32_t claimed_elsewhere()
+{
+    return claims.elsewhere(thread.outermost);
+}
+
 void wait_for_head_start()
 {
     constexpr int milliseconds = 100;
@@ -263,8 +277,9 @@ void watch_forks()
     static bool const watching = [] {
         pthread_atfork([] { claims.lock(); }, [] { claims.unlock(); }, [] {
             claims.keep_only(thread.outermost);
-            running.held_the_gil.store(thread.outermost != nullptr);
-            running.came_without.store(0);
+            bool const counted = thread.outermost && thread.outermost->counted();
+            running.held_the_gil.store(counted && thread.outermost->holds());
+            running.came_without.store(counted && !thread.outermost->holds());
         });
         return true;
     }();

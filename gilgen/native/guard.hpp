@@ -80,6 +80,9 @@ unsigned long holder(void* object);
 // How many threads wait now for another's call.
 int waiting();
 
+// How many other threads are inside a call that has claims.
+std::uint32_t claimed_elsewhere();
+
 // Once, at activation: after a fork the child has one thread, so only its own claims stay.
 void watch_forks();
 

@@ -67,13 +67,31 @@ EXPORT void gilgen_counts(Counts* counts)
     }
 }
 
-// How many threads are inside a shim.
+// Calls that begin from now on queue, and release nothing; or again as ever.
+EXPORT void gilgen_drain(std::uint8_t begin)
+{
+    gilgen::draining.store(begin != 0);
+}
+
+// How many threads run a call without the GIL, or a callback of such a call.
 EXPORT std::uint32_t gilgen_running()
 {
     return gilgen::running.held_the_gil.load() + gilgen::running.came_without.load();
 }
 
-// Where `running` lies: two counts whose sum is how many threads are inside a shim.
+// The same without the calling thread; it may be in a callback.
+EXPORT std::uint32_t gilgen_running_elsewhere()
+{
+    return gilgen_running() - (gilgen::thread.outermost && gilgen::thread.outermost->counted() ? 1 : 0);
+}
+
+// How many other threads are inside a call that others may have to wait for.
+EXPORT std::uint32_t gilgen_claimed_elsewhere()
+{
+    return gilgen::claimed_elsewhere();
+}
+
+// Where `running` lies: two counts whose sum is how many threads run without the GIL.
 EXPORT gilgen::Running const* gilgen_inside()
 {
     return &gilgen::running;

@@ -13,6 +13,7 @@ Python python;
 __thread Thread thread;
 
 Running running;
+std::atomic<bool> draining{false};
 
 namespace {
 
@@ -37,20 +38,22 @@ void Released::begin(Entry& entry, void* self, void* state)
     state_ = nullptr;
     objects_ = nullptr;
     claimed_ = false;
-    bool releases = holds_ && entry.method->releases;
+    counted_ = false;
+    bool releases = holds_ && entry.method->releases && !draining.load(std::memory_order_relaxed);
     bool const outermost = !thread.outermost;
     if (outermost) {
         thread.outermost = this;
         thread.state = holds_ ? state : python.own();
         ident_ = pthread_self();
         away_.store(!holds_ || releases, std::memory_order_relaxed);
-        holds_ ? change(running.held_the_gil, 1u) : static_cast<void>(running.came_without.fetch_add(1));
         bool const guarded = claim(entry, self, holds_);
         releases = releases && guarded;
         if (!releases) {
             if (guarded) entry.guarded.fetch_add(1, std::memory_order_relaxed);
             if (holds_) thread.state = keeps_the_gil;
         }
+        counted_ = releases || !holds_;
+        if (counted_) holds_ ? change(running.held_the_gil, 1u) : static_cast<void>(running.came_without.fetch_add(1));
     } else if (releases) {
         thread.outermost->leaves_python();
     }
@@ -70,9 +73,9 @@ void Released::end()
         end_head_start();
     }
     if (state_) restore(state_);
-    if (outermost) {
+    if (counted_) {
         holds_ ? change(running.held_the_gil, -1u) : static_cast<void>(running.came_without.fetch_sub(1));
-    } else if (state_) {
+    } else if (state_ && !outermost) {
         thread.outermost->visits_python();
     }
 }

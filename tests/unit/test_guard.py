@@ -393,9 +393,9 @@ def test_status_tells_waits_and_who_waits_now(site):
     work = wrapper.make_work()
     quiet = counts()
     threads = [threading.Thread(target=wrapper.wait, args=(work, 30)), threading.Thread(target=wrapper.value, args=(work, 1))]
-    for thread in threads:
-        thread.start()
-        while not gilgen.status()["vtk"].inside: time.sleep(0.001)
+    threads[0].start()
+    while not gilgen.status()["vtk"].inside: time.sleep(0.001)
+    threads[1].start()
     while gilgen.status()["vtk"].waiting == 0: time.sleep(0.001)
     time.sleep(0.05)
     during = gilgen.status()["vtk"]
@@ -405,7 +405,7 @@ def test_status_tells_waits_and_who_waits_now(site):
     say([[during.inside, during.waiting], [after.inside, after.waiting], value.waited, value.waited_seconds, value.longest_wait_seconds, counts()["Work.wait"].waited_seconds])
     """
     during, after, waited, seconds, longest, none = run(site, activated("object"), code, deadline=30)
-    assert (during, after, waited, none) == ([2, 1], [0, 0], 1, 0)
+    assert (during, after, waited, none) == ([1, 1], [0, 0], 1, 0)
     assert 0.04 < longest == seconds < 30
 
 
