@@ -47,6 +47,9 @@ PERTURB = {"plain": "165", "again": "90", "active": "165"}
 """What glibc fills fresh and freed memory with: whatever VTK and ITK make of memory that nobody wrote then differs
 between the plain runs. No thread keeps freed memory to itself, because glibc does not fill that."""
 
+DIFFERENT = 3
+"""The exit code where a method differs; 1 is Python's own for a script that breaks."""
+
 OTHERWISE = {"plain": "0", "again": "7", "active": "165"}
 """The same for a second look at what differs."""
 
@@ -149,12 +152,12 @@ def confirm(runner: Runner, chosen: list[targets.Target], summary: compare.Summa
     if not doubtful:
         return summary
     once = runner.run(doubtful, perturb=OTHERWISE)
-    confirmed = []
+    looked = []
     for target in doubtful:
         found = next(method for method in summary.different if method.name == target.name).cases
         cases = [confirmed(case, target.name, once) if case.state == "different" else case for case in found]
-        confirmed.append(compare.method(target.name, target.own, cases))
-    by_name = {method.name: method for method in confirmed}
+        looked.append(compare.method(target.name, target.own, cases))
+    by_name = {method.name: method for method in looked}
     summary.methods = [by_name.get(method.name, method) for method in summary.methods]
     return summary
 
@@ -270,7 +273,7 @@ def main() -> int:
         Console(soft_wrap=True, markup=False, highlight=False).print(markdown(summaries))
     if options.json:
         options.json.write_text(json.dumps(as_json(summaries), indent=1), encoding="utf-8")
-    return 1 if any(summary.different for summary in summaries) else 0
+    return DIFFERENT if any(summary.different for summary in summaries) else 0
 
 
 if __name__ == "__main__":

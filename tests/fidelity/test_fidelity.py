@@ -37,7 +37,7 @@ def compared(toolkit, folder, shims, *options):
     command = [sys.executable, str(HERE / "run.py"), "--toolkit", toolkit, "--json", str(folder / "report.json"), *options]
     path = os.pathsep.join(str(each) for each in (shims, support.CHECKOUT, os.environ.get("PYTHONPATH", "")) if each)
     ended = support.run(command, deadline=900, env={"PYTHONPATH": path})
-    assert ended.code in {0, 1}, ended.err
+    assert ended.code in {0, run.DIFFERENT}, ended.err
     return json.loads((folder / "report.json").read_text(encoding="utf-8"))[0], ended
 
 
