@@ -31,11 +31,11 @@ test: lint unit real
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 unit: $(VENV)/toolkits
-	$(call timed,unit tests,$(BIN)/python -m pytest -q tests/unit)
+	$(call timed,unit tests,$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/downstream)
 
 real: $(VENV)/toolkits
 	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
-	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q --durations=10 tests/real)
+	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 tests/real tests/fidelity)
 
 test-matrix: $(VENV)/toolkits
 	$(call timed,the matrix,$(BIN)/python tests/matrix/run.py)

@@ -24,6 +24,9 @@ Notify = Callable[[str], None]
 
 FILE = "plan.json"
 
+NOT_THREAD_SAFE = "hazard:wrappers-not-thread-safe"
+"""The one hazard whose methods get a shim all the same: it queues, and nothing inside of it releases."""
+
 REAL = frozenset({"float", "double"})
 
 
@@ -344,10 +347,12 @@ class _Planner:
         walker = self.toolkit.walker_of(self.ancestry(cls)) if guard in {"pipeline", "data"} and not draft.static else ""
         if guard != "none" and not walker:
             guard = "object"
-        released: Action = "queue" if family.queues else "release"
+        action: Action = "keep" if kept else "queue" if family.queues else "release"
+        if kept and kept[0] == NOT_THREAD_SAFE:
+            action = "queue"  # C++ inside of it may reach what is released, and would let others into the same filter
         return replace(
             draft,
-            action="keep" if kept else released,
+            action=action,
             reason=kept[0] if kept else (family.name if ":" in family.name else f"rule:{family.name}"),
             why=kept[1] if kept else family.why,
             guard="none" if draft.static else guard,
@@ -404,7 +409,7 @@ class _Planner:
             return "hazard:uses-cpython", "Defined in a library that calls CPython's API and counts on the GIL."
         if not self.wrappers_thread_safe and not family.contained:
             return (
-                "hazard:wrappers-not-thread-safe",
+                NOT_THREAD_SAFE,
                 f"The wrappers of {self.installation.toolkit} {self.installation.version} touch Python objects without the GIL, and an observer could be reached from here.",
             )
         if not self._result_confirmed(cls, method):
@@ -472,7 +477,7 @@ class _Planner:
                 family = self.family_of(demangle.normal(cls.cxx).partition("<")[0], method.name, "")
                 if not group and (family is None or self._never(method.name)):
                     continue
-                queues = any(decision.action == "queue" for decision in group)
+                queues = any(decision.action == "queue" and decision.reason != NOT_THREAD_SAFE for decision in group)
                 if queues or (family and family.queues):
                     queued += queues
                     continue

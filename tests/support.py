@@ -338,7 +338,7 @@ def memory(root):
     with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb") as memory:
         for line in maps:
             addresses, protection, offset, _, _, *path = line.split()
-            if path and path[0].startswith(root) and path[0].endswith(".so"):
+            if path and path[0].startswith(root) and ".so" in path[0]:
                 begin, end = (int(address, 16) for address in addresses.split("-"))
                 memory.seek(begin)
                 found[path[0].removeprefix(root), begin] = protection, memory.read(end - begin)

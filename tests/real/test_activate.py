@@ -30,7 +30,9 @@ def inside(call):
 CALLS = {
     "vtkOBBTree.BuildLocator": """
         from vtkmodules import vtkFiltersGeneral, vtkFiltersSources
-        source = vtkFiltersSources.vtkSphereSource(theta_resolution=260, phi_resolution=260)
+        source = vtkFiltersSources.vtkSphereSource()
+        source.SetThetaResolution(260)
+        source.SetPhiResolution(260)
         source.Update()
         def call():
             tree = vtkFiltersGeneral.vtkOBBTree()

@@ -195,7 +195,7 @@ def test_wrappers_that_are_not_thread_safe_keep_all_that_could_come_back_to_pyth
     contained = Family("contained", "No callable.", frozenset({"pretend::Work"}), ("spin",), contained=True)
     own_rules((contained, BLOCKING))
     found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), wrappers=wrappers)
-    assert found["Work.sleep"].reason == "hazard:wrappers-not-thread-safe"
+    assert (found["Work.sleep"].action, found["Work.sleep"].reason) == ("queue", "hazard:wrappers-not-thread-safe")
     assert found["Work.spin"].action == "release"
 
 
