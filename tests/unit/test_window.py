@@ -48,8 +48,8 @@ def test_others_run_inside_a_call_that_releases(call):
 
 def test_under_pythons_usual_interval_bytecode_lets_others_in_and_a_held_call_does_not():
     assert window.measure(bytecode, switch_interval=0.005).ticks > 0
-    # A tick may slip in at the edge, where bytecode runs; inside the call none can.
-    assert window.measure(held, switch_interval=0.005).ticks <= 1
+    # Ticks may slip in at the edges, where bytecode runs; inside the call none can.
+    assert window.measure(held, switch_interval=0.005).longest_gap >= 0.99 * MICROSECONDS / 1e6
 
 
 def test_the_heartbeat_was_alive_on_both_sides_of_a_held_call():
