@@ -341,7 +341,11 @@ def memory(root):
             if path and path[0].startswith(root) and ".so" in path[0]:
                 begin, end = (int(address, 16) for address in addresses.split("-"))
                 memory.seek(begin)
-                found[path[0].removeprefix(root), begin] = protection, memory.read(end - begin)
+                try:
+                    content = memory.read(end - begin)
+                except OSError:  # the mapping runs past the end of its file
+                    content = b""
+                found[path[0].removeprefix(root), begin] = protection, content
     return found
 def differing(one, other):
     return sorted({name for name, begin in one.keys() | other.keys() if one.get((name, begin)) != other.get((name, begin))})
