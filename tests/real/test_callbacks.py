@@ -594,7 +594,9 @@ def test_itk_observers_that_raise(nursery, event):
     assert "from the observer" in plain.err
     if not plain.crashed:
         assert active.answer[0] == plain.answer[0]
-        assert scrubbed(active.err) == scrubbed(plain.err)
+        # Several threads write their tracebacks at once, so a part of one may stand within another.
+        for words in ("Traceback (most recent call last):", "LookupError", "from the observer"):
+            assert active.err.count(words) == plain.err.count(words) > 0
         assert "error executing the CommandCallable" in str(plain.answer[0])
 
 
