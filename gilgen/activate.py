@@ -357,12 +357,11 @@ _shims: dict[str, _Shims] = {}
 
 def _level(shim: Shim, guard: Guard | Mapping[str, Guard]) -> Guard:
     """What the calls of one shim take hold of. A shim that was made for less than a pipeline never takes more."""
-    wanted: Guard = "pipeline"
     if isinstance(guard, Mapping):
         pattern = next((pattern for pattern in guard if fnmatchcase(shim.python, pattern)), None)
         if pattern is not None and pattern != "*":
             return guard[pattern]
-        wanted = guard.get("*", wanted)
+        wanted = guard.get("*", "pipeline")
     else:
         wanted = guard
     if shim.guard_chosen or shim.guard == "none":

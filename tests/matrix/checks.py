@@ -26,10 +26,6 @@ _spec = importlib.util.spec_from_file_location("real_activate", Path(__file__).p
 real = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(real)
 
-# Constructors take keywords from 9.4 on.
-OLD_KEYWORDS = "vtkSphereSource(theta_resolution=260, phi_resolution=260)"
-NEW_CODE = "vtkSphereSource()\n        source.SetThetaResolution(260)\n        source.SetPhiResolution(260)"
-
 
 CALLS = real.CALLS | {
     # Much work on little data: what it allocates may release, for a moment.
@@ -151,8 +147,7 @@ def ticks(name):
     say(answers)
     os._exit(0)  # the heartbeat never ends
     """
-    setup = textwrap.dedent(CALLS[name].replace(OLD_KEYWORDS, NEW_CODE))
-    return run(real.INSIDE + setup + textwrap.dedent(code)).answer
+    return run(real.INSIDE + textwrap.dedent(CALLS[name]) + textwrap.dedent(code)).answer
 
 
 @pytest.mark.parametrize("name", FACTS["releases"])
