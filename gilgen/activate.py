@@ -28,7 +28,7 @@ from typing import Any, cast
 from gilgen import match
 from gilgen.errors import ArtefactError, GilgenError, ToolkitNotFoundError, UnsupportedError
 from gilgen.garbage import no_collection
-from gilgen.model import Definition, Guard, Library, Manifest, Shim
+from gilgen.model import Coverage, Definition, Guard, Library, Manifest, Shim
 
 GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "data")
 """In the order of the native `Guard`."""
@@ -36,7 +36,7 @@ GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "data")
 DRAIN_SECONDS = 5.0
 """How long `deactivate`, and a program that ends, wait for calls of other threads; an event loop may never return."""
 
-SCHEMA = 3
+SCHEMA = 4
 """Of the manifest; the same number as `store.SCHEMA`."""
 
 
@@ -180,7 +180,8 @@ def read_manifest(folder: Path) -> Manifest:
         libraries = tuple(Library(**library) for library in data.pop("libraries"))
         shims = tuple(_shim(**shim) for shim in data.pop("shims"))
         distributions = tuple(data.pop("distributions"))
-        return Manifest(libraries=libraries, shims=shims, distributions=distributions, **data)
+        coverage = Coverage(**data.pop("coverage"))
+        return Manifest(libraries=libraries, shims=shims, distributions=distributions, coverage=coverage, **data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{path} is missing or damaged: {error}.", remake) from error
 

@@ -95,6 +95,7 @@ def manifest_of(plan: Plan, machine: str) -> Manifest:
         libraries=plan.libraries,
         shims=shims,
         distributions=plan.distributions,
+        coverage=plan.coverage,
     )
 
 

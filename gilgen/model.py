@@ -284,6 +284,7 @@ class Manifest:
     """What a shim wheel was made from; `activate` refuses a toolkit that it does not match.
 
     `distributions` are the packages whose records list the toolkit's files; empty where none keeps a record.
+    `coverage` is the plan's.
     """
 
     toolkit: str
@@ -295,6 +296,7 @@ class Manifest:
     libraries: tuple[Library, ...]
     shims: tuple[Shim, ...]
     distributions: tuple[str, ...] = ()
+    coverage: Coverage = field(default_factory=lambda: Coverage(0, 0, 0, 0))
 
 
 # ------------------------------------------------------------------------------------------- diagnosis
@@ -316,6 +318,11 @@ class Window:
         covered: the share of the call, 0 to 1, in which others could run (gaps below `window.STALL`).
         reference_gap: the longest gap while a call that is known to release ran, just before and just
             after: what the machine's load costs by itself. Infinite where the heartbeat was not alive.
+        stall: the longest gap less what load adds to it: the time in which the kernel kept the heartbeat, or the
+            caller, waiting for a processor (schedstat, Linux: Documentation/scheduler/sched-stats). None where the
+            kernel does not tell.
+        processor: processor seconds of the calling thread inside the call.
+        calls: how many calls in a row, without bytecode between them, the window holds.
     """
 
     duration: float
@@ -323,6 +330,20 @@ class Window:
     longest_gap: float
     covered: float
     reference_gap: float = 0.0
+    stall: float | None = None
+    processor: float = 0.0
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seen from outside: of `samples` looks at the heartbeat thread while the call ran, `waiting` found it waiting for the GIL.
+
+    A thread waits for the GIL when it sleeps in a futex (futex(2)) that lies in CPython's runtime state.
+    """
+
+    samples: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +374,40 @@ class Witness:
     holding: int
 
 
+State = Literal["call", "runs", "waits", "sleeps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` to `end`, in seconds since its timeline begins, a thread was in one state.
+
+    Attributes:
+        state: "call" (inside the measured call), "runs" (on a processor or ready for one), "waits" (for the GIL) or
+            "sleeps" (for anything else).
+    """
+
+    start: float
+    end: float
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One thread of a timeline: its name and its spans in order. Spans of state "call" lie over the others."""
+
+    name: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What some threads did for `seconds`, sampled from outside the process."""
+
+    title: str
+    seconds: float
+    lanes: tuple[Lane, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CaseResult:
     """One case, once: its verdict and every piece of evidence behind it.
@@ -364,6 +419,9 @@ class CaseResult:
         because: the reading of the evidence in a sentence.
         message: what an error, a crash or a deadline left behind.
         notes: why a piece of evidence is missing, and what else a reader should know.
+        inside: processor seconds of the whole process in each second of one call, with the toolkit's own number of
+            threads: above 1 the call is parallel inside by itself. None where it was not measured.
+        timelines: of one call beside the heartbeat, and of two calls at once.
     """
 
     case: str
@@ -377,6 +435,9 @@ class CaseResult:
     witness: Witness | None = None
     message: str = ""
     notes: tuple[str, ...] = ()
+    waits: Waits | None = None
+    inside: float | None = None
+    timelines: tuple[Timeline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,10 +455,141 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All results of one run. `valid` is false when a control failed: then nothing in it counts."""
+    """All results of one run. `valid` is false when a control failed: then nothing in it counts.
+
+    `coverage` says, for each toolkit whose shims are installed, how much of what Python sees they serve.
+    """
 
     environment: Environment
     valid: bool
     controls: tuple[CaseResult, ...]
     results: tuple[CaseResult, ...]
+    notices: tuple[str, ...] = ()
+    coverage: dict[str, Coverage] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------------------------- profile
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCall:
+    """All calls of one wrapped function from one place in the user's program. Times in seconds.
+
+    Attributes:
+        python: the Python name, "vtkOBBTree.BuildLocator".
+        toolkit: "vtk" or "itk"; empty for an extension module of another package.
+        file: where it was called from, relative to the program's folder where it lies below it.
+        line: the line in `file`.
+        function: the Python function that made the call.
+        threads: names of the threads that made it.
+        loop: the event loop that the calling thread was running ("asyncio", "qt"); empty where none. Such a call stalls
+            its own loop, whether it releases or not.
+        calls: how many.
+        seconds: how long they took altogether.
+        held: of that, how long no other Python thread could run.
+        worst: the longest hold.
+        waited: how long other threads waited for the GIL meanwhile, summed over threads.
+        waiters: thread name -> its part of `waited`.
+    """
+
+    python: str
+    toolkit: str
+    file: str
+    line: int
+    function: str
+    threads: tuple[str, ...]
+    loop: str
+    calls: int
+    seconds: float
+    held: float
+    worst: float
+    waited: float = 0.0
+    waiters: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStall:
+    """One time an event loop could not turn: `at` seconds after the start, for `seconds`, because of `python` called at `file`:`line`.
+
+    `own` is true when the loop's own thread made the call: releasing the GIL does not help there; another thread does.
+    """
+
+    loop: str
+    thread: str
+    at: float
+    seconds: float
+    python: str
+    file: str
+    line: int
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Which calls of a user's program held the GIL.
+
+    Attributes:
+        program: its name, without folders.
+        seconds: how long it ran under the profile.
+        how: "monitor" (calls seen from inside, waits from outside) or "py-spy" (a running process, sampled).
+        exit_code: of the program; None where it was still running.
+        calls: what held longest first.
+        stalls: of event loops, longest first.
+        timelines: of the program's threads, around the longest holds.
+    """
+
+    environment: Environment
+    program: str
+    seconds: float
+    how: Literal["monitor", "py-spy"]
+    exit_code: int | None
+    calls: tuple[HeldCall, ...]
+    stalls: tuple[LoopStall, ...] = ()
+    timelines: tuple[Timeline, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------- survey
+
+Outcome = Verdict | Literal["untested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One way to call one class, before and after activation.
+
+    Attributes:
+        toolkit: "vtk" or "itk".
+        module: the toolkit's module that the class is in, "vtkFiltersCore"; it groups the map.
+        name: the Python class, "vtkContourFilter".
+        call: "vtkContourFilter.Update".
+        before: the verdict in the plain wheel; "untested" where the class could not be fed.
+        after: the same with the shims active.
+        because: the reading of the evidence, or why it is untested, in a sentence.
+        held_before: seconds of the longest time in which others were kept out, in the plain wheel.
+        held_after: the same with the shims active.
+        leaked: bytes by which the process grew for each further call, where it kept growing; 0 otherwise.
+    """
+
+    toolkit: str
+    module: str
+    name: str
+    call: str
+    before: Outcome
+    after: Outcome
+    because: str
+    held_before: float = 0.0
+    held_after: float = 0.0
+    leaked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What every algorithm class of the toolkits does that could be fed from generic inputs. `valid` as in `Report`."""
+
+    environment: Environment
+    valid: bool
+    seconds: float
+    scheduler: str
+    classes: tuple[Surveyed, ...]
     notices: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from gilgen.errors import ArtefactError, StoreError
 
 Record = TypeVar("Record")
 
-SCHEMA = 3
+SCHEMA = 4
 """Raised whenever a record of `model.py` changes its shape, so that older artefacts are refused."""
 
 
