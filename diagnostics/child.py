@@ -129,7 +129,15 @@ def run_case(module: ModuleType, request: Request) -> None:
 
 
 def fork_case(module: ModuleType, request: Request) -> Ending:
-    """Run one case in a process and process group of its own; kill the group at the deadline."""
+    """Run one case in a process of its own."""
+    return fork(lambda: run_case(module, request), request.folder, request.deadline)
+
+
+def fork(run: Callable[[], object], folder: str, deadline: float) -> Ending:
+    """Run something in a process and process group of its own, in its own folder; kill the group at the deadline.
+
+    What it prints goes into "log.txt". `run` must not raise; a result that matters it writes into the folder.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -137,12 +145,12 @@ def fork_case(module: ModuleType, request: Request) -> Ending:
         try:
             os.setpgid(0, 0)
             die_with_parent()
-            _redirect(Path(request.folder, "log.txt"))
+            _redirect(Path(folder, "log.txt"))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             faulthandler.enable()
-            faulthandler.dump_traceback_later(max(0.1, request.deadline - STACKS_BEFORE_DEADLINE))
-            os.chdir(request.folder)
-            run_case(module, request)
+            faulthandler.dump_traceback_later(max(0.1, deadline - STACKS_BEFORE_DEADLINE))
+            os.chdir(folder)
+            run()
         finally:
             # Not sys.exit: this process must not unwind into the loop that forked it.
             with contextlib.suppress(Exception):
@@ -151,7 +159,7 @@ def fork_case(module: ModuleType, request: Request) -> Ending:
             os._exit(0)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)  # in both, so that neither order matters
-    return _wait(pid, time.monotonic() + request.deadline)
+    return _wait(pid, time.monotonic() + deadline)
 
 
 def _redirect(log: Path) -> None:

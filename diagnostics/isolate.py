@@ -47,6 +47,8 @@ class Nursery:
         module: a module with `CASES`, `load()` and `single_threaded()`.
     """
 
+    PROGRAM = "gilgen.diagnostics.child"
+
     def __init__(self, module: str) -> None:
         self.module = module
         self._folder = tempfile.TemporaryDirectory(prefix="gilgen-diagnose-", ignore_cleanup_errors=True)
@@ -120,7 +122,7 @@ class Nursery:
         }
         with Path(self._folder.name, "nursery.txt").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gilgen.diagnostics.child", self.module],
+                [sys.executable, "-m", self.PROGRAM, self.module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
