@@ -1,0 +1,1 @@
+"""The pytest plugin (entry point `gilgen`): off until a test asks for it."""
