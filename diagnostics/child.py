@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import functools
 import importlib
 import os
 import resource
@@ -24,7 +25,7 @@ from types import ModuleType
 from typing import IO
 
 import msgspec
-from gilgen.diagnostics import overlap, verdict, window
+from gilgen.diagnostics import overlap, verdict, waits, window
 from gilgen.diagnostics.cases import Case, Work
 from gilgen.diagnostics.records import Ending, Evidence, Request
 from gilgen.diagnostics.witness import PySpy
@@ -43,8 +44,8 @@ ROUNDS = 5
 STACKS_BEFORE_DEADLINE = 1.0
 """Seconds before its deadline at which a case that hangs writes its Python stacks into its log."""
 
-POLL = 0.01
-"""Seconds between looks at a case's process: it sleeps in between and costs the measurement nothing."""
+POLL = 0.004
+"""Seconds between looks at a case's process and at its threads: fifty in a call, for half a percent of a processor."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -77,29 +78,46 @@ def _seconds(work: Work) -> float:
     return end - start
 
 
-def measure(case: Case, request: Request, save: Callable[[Evidence], None]) -> Evidence:
+def measure(case: Case, request: Request, module: ModuleType, save: Callable[[Evidence], None]) -> Evidence:
     """Run one case in this process; save the evidence after each step."""
     evidence = Evidence("preparing")
     save(evidence)
+    module.single_threaded()
     size, work = calibrate(case)
     evidence = Evidence("window")
     save(evidence)
     if request.quick:
-        proof, _ = window.prove(work, verdict.is_clear)
+        proof = window.prove(work, verdict.is_clear)
     else:
         with PySpy(os.getpid()) as spy:
-            proof, seconds = window.prove(work, verdict.is_clear)
-            seen, reason = spy.result(seconds)
+            proof = window.prove(work, verdict.is_clear)
+            seen, reason = spy.result(proof.seconds)
         evidence = replace(evidence, witness=seen, notes=(f"no py-spy: {reason}",) if reason else ())
-    evidence = replace(evidence, step="overlap", window=proof)
+    evidence = replace(evidence, step="overlap", window=proof.window, scenes=(proof.scene,))
     save(evidence)
-    if proof.duration >= verdict.TOO_SHORT:
+    long_enough = proof.window.duration >= window.TOO_SHORT and proof.window.calls == 1
+    if long_enough and not getattr(case, "alone", False):
         other = case.make(size)
         other.reset()
         other.call()  # alone once: first uses of a toolkit's singletons race
-        both = overlap.measure(work, other, repetitions=1 if request.quick else overlap.REPETITIONS)
-        evidence = replace(evidence, overlap=both)
+        both, scene = overlap.measure(work, other, repetitions=1 if request.quick else overlap.REPETITIONS)
+        evidence = replace(evidence, overlap=both, scenes=(*evidence.scenes, scene))
+    evidence = replace(evidence, step="inside")
+    save(evidence)
+    if long_enough and not request.quick:
+        module.all_threads()
+        evidence = replace(evidence, inside=processors_of(case.make(size)))
     return replace(evidence, step="done")
+
+
+def processors_of(work: Work) -> float:
+    """Processor seconds of the whole process in each second of one call, all threads included."""
+    work.reset()
+    work.call()  # the toolkit's threads start
+    work.reset()
+    processor = time.process_time()
+    start, end = window.timed_call(work.call)
+    return (time.process_time() - processor) / (end - start)
 
 
 def run_case(module: ModuleType, request: Request) -> None:
@@ -119,8 +137,7 @@ def run_case(module: ModuleType, request: Request) -> None:
             save(Evidence("done"))
             return
         case = next(case for case in module.CASES if case.name == request.case)
-        module.single_threaded()
-        evidence = measure(case, request, save)
+        evidence = measure(case, request, module, save)
     except gilgen.GilgenError as error:
         evidence = Evidence("failed", error=str(error))
     except Exception as error:  # noqa: BLE001 - an error is a result
@@ -136,7 +153,7 @@ def fork_case(module: ModuleType, request: Request) -> Ending:
 def fork(run: Callable[[], object], folder: str, deadline: float) -> Ending:
     """Run something in a process and process group of its own, in its own folder; kill the group at the deadline.
 
-    What it prints goes into "log.txt". `run` must not raise; a result that matters it writes into the folder.
+    What it prints goes into "log.txt", and what its threads were seen doing into "seen.json". `run` must not raise; a result that matters it writes into the folder.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -159,7 +176,16 @@ def fork(run: Callable[[], object], folder: str, deadline: float) -> Ending:
             os._exit(0)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)  # in both, so that neither order matters
-    return _wait(pid, time.monotonic() + deadline)
+    watch = waits.Watch(pid, _runtime())
+    ending = _wait(pid, time.monotonic() + deadline, watch)
+    Path(folder, "seen.json").write_bytes(msgspec.json.encode(watch.looks))
+    return ending
+
+
+@functools.cache
+def _runtime() -> range | None:
+    """Where Python's runtime state lies: in this process and in all that it forks."""
+    return waits.runtime_of(os.getpid())
 
 
 def _redirect(log: Path) -> None:
@@ -171,7 +197,7 @@ def _redirect(log: Path) -> None:
     os.dup2(handle, 2)
 
 
-def _wait(pid: int, deadline: float) -> Ending:
+def _wait(pid: int, deadline: float, watch: waits.Watch) -> Ending:
     late = False
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -181,6 +207,7 @@ def _wait(pid: int, deadline: float) -> Ending:
             late = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+        watch.look()
         time.sleep(POLL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)  # what the case may have left running

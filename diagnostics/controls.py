@@ -115,6 +115,10 @@ def single_threaded() -> None:
     """The controls have no threads of their own."""
 
 
+def all_threads() -> None:
+    """Nothing to undo."""
+
+
 def failed(results: tuple[CaseResult, ...]) -> tuple[CaseResult, ...]:
     """Of the controls' results those that are not as expected, "unknown" and missing ones too."""
     return tuple(result for result in results if result.verdict != EXPECTED[result.case])

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,9 +24,10 @@ from typing import Self
 import msgspec
 from gilgen.diagnostics import verdict
 from gilgen.diagnostics.cases import Case
-from gilgen.diagnostics.records import Ending, Evidence, Request
+from gilgen.diagnostics.records import Ending, Evidence, Request, Scene
+from gilgen.diagnostics.waits import Watch
 
-from gilgen.model import CaseResult, Verdict
+from gilgen.model import CaseResult, Lane, Span, State, Timeline, Verdict, Waits
 
 DEADLINE = 60.0
 """Seconds for one case: ten times what it takes on a quiet machine."""
@@ -96,7 +98,7 @@ class Nursery:
         folder = Path(self._folder.name, str(self._count))
         folder.mkdir()
         ending = self._ask(Request(self.module, case, activate, quick, deadline, str(folder)))
-        evidence = read_evidence(folder / "evidence.json")
+        evidence = seen_from_outside(read_evidence(folder / "evidence.json"), folder / "seen.json")
         log = read_log(folder / "log.txt") or read_log(Path(self._folder.name, "nursery.txt"))
         shutil.rmtree(folder, ignore_errors=True)  # writers leave large files
         return ending, evidence, log
@@ -174,6 +176,28 @@ def read_evidence(file: Path) -> Evidence:
         return Evidence("starting")
 
 
+def seen_from_outside(evidence: Evidence, file: Path) -> Evidence:
+    """The evidence, with what the case's nursery saw of its scenes: who waited for the GIL, and timelines."""
+    try:
+        looks = msgspec.json.decode(file.read_bytes(), type=dict[int, list[tuple[float, State]]])
+    except (OSError, msgspec.MsgspecError):
+        return evidence
+    watch = Watch(0, None, looks)
+    timelines = tuple(_timeline(scene, watch) for scene in evidence.scenes)
+    counts = [watch.count(scene.heartbeat, begin, end) for scene in evidence.scenes if scene.heartbeat for _, begin, end in scene.calls]
+    samples, waiting = map(sum, zip(*counts, strict=True)) if counts else (0, 0)
+    return replace(evidence, waits=Waits(samples, waiting) if samples else None, timelines=tuple(filter(None, timelines)))
+
+
+def _timeline(scene: Scene, watch: Watch) -> Timeline | None:
+    lanes = []
+    for thread, name in scene.threads.items():
+        calls = tuple(Span(begin - scene.start, end - scene.start, "call") for of, begin, end in scene.calls if of == thread)
+        lanes.append(Lane(name, (*watch.spans(thread, scene.start, scene.end), *calls)))
+    seen = any(span.state != "call" for lane in lanes for span in lane.spans)
+    return Timeline(scene.title, scene.end - scene.start, tuple(lanes)) if seen else None
+
+
 def read_log(file: Path) -> str:
     """The end of what a process printed, without the folders of this machine."""
     try:
@@ -201,7 +225,7 @@ def result_of(case: Case, shims: bool, ending: Ending, evidence: Evidence, log: 
         message = without_folders(evidence.error)
         found, because = "error", message.partition("\n")[0]
     elif ending.kind == "exit" and ending.code == 0 and evidence.step == "done":
-        judgement = verdict.judge(evidence.window, evidence.overlap, evidence.witness)
+        judgement = verdict.judge(evidence.window, evidence.overlap, evidence.witness, evidence.waits)
         found, because, message = judgement.verdict, judgement.because, ""
     elif ending.kind == "exit":
         found, because = "error", f"the process left with exit code {ending.code} ({_step(evidence)})"
@@ -219,6 +243,9 @@ def result_of(case: Case, shims: bool, ending: Ending, evidence: Evidence, log: 
         witness=evidence.witness,
         message=message,
         notes=evidence.notes,
+        waits=evidence.waits,
+        inside=evidence.inside,
+        timelines=evidence.timelines,
     )
 
 
@@ -228,6 +255,7 @@ def _step(evidence: Evidence) -> str:
         "preparing": "while preparing",
         "window": "in the window",
         "overlap": "with two at once",
+        "inside": "with all of the toolkit's threads",
     }
     return steps.get(evidence.step, "at the end")
 

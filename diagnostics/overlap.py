@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gilgen.diagnostics.cases import Work
+from gilgen.diagnostics.records import Scene
 
 from gilgen.model import Overlap
 
@@ -29,16 +30,17 @@ REFERENCE_BYTES = 32 << 20
 
 @dataclass(slots=True)
 class Span:
-    """When one call began and ended and the processor time of its thread, in seconds."""
+    """When one call began and ended and the processor time of its thread, in seconds; the kernel's number of the thread."""
 
     start: float = 0.0
     end: float = 0.0
     processor: float = 0.0
     error: BaseException | None = None
+    thread: int = 0
 
 
 def _span(call: Callable[[], object]) -> Span:
-    span = Span()
+    span = Span(thread=threading.get_native_id())
     processor = time.thread_time()
     span.start = time.perf_counter()
     try:
@@ -52,11 +54,11 @@ def _span(call: Callable[[], object]) -> Span:
 
 def in_turn(calls: tuple[Callable[[], object], ...]) -> tuple[float, float]:
     """Run one after the other; wall and processor time in seconds."""
-    return _totals([_span(call) for call in calls])
+    return _totals([_span(call) for call in calls])[:2]
 
 
-def at_once(calls: tuple[Callable[[], object], ...]) -> tuple[float, float]:
-    """Run each in its own thread, all at once; wall time and the callers' processor time in seconds."""
+def at_once(calls: tuple[Callable[[], object], ...]) -> tuple[float, float, list[Span]]:
+    """Run each in its own thread, all at once; wall time and the callers' processor time in seconds, and the calls."""
     spans: list[Span] = []
     gate = threading.Barrier(len(calls))
 
@@ -72,16 +74,19 @@ def at_once(calls: tuple[Callable[[], object], ...]) -> tuple[float, float]:
     return _totals(spans)
 
 
-def _totals(spans: list[Span]) -> tuple[float, float]:
+def _totals(spans: list[Span]) -> tuple[float, float, list[Span]]:
     for span in spans:
         if span.error is not None:
             raise span.error
     wall = max(span.end for span in spans) - min(span.start for span in spans)
-    return wall, sum(span.processor for span in spans)
+    return wall, sum(span.processor for span in spans), spans
 
 
-def measure(first: Work, second: Work, repetitions: int = REPETITIONS) -> Overlap:
-    """Measure two independent pieces of work. Both must have run once before, alone: first uses race."""
+def measure(first: Work, second: Work, repetitions: int = REPETITIONS) -> tuple[Overlap, Scene]:
+    """Measure two independent pieces of work; the figures, and what to look for in what was seen from outside.
+
+    Both must have run once before, alone: first uses race.
+    """
     buffers = bytes(REFERENCE_BYTES), bytes(REFERENCE_BYTES)
     reference_calls = tuple(lambda buffer=buffer: hashlib.sha256(buffer).digest() for buffer in buffers)
     calls = first.call, second.call
@@ -93,11 +98,12 @@ def measure(first: Work, second: Work, repetitions: int = REPETITIONS) -> Overla
         _reset(first, second)
         serial.append(in_turn(calls))
         _reset(first, second)
-        parallel.append(at_once(calls))
+        wall, processor, spans = at_once(calls)
+        parallel.append((wall, processor))
     references.append(in_turn(reference_calls)[0] / at_once(reference_calls)[0])
     serial_wall = statistics.median(wall for wall, _ in serial)
     parallel_wall = statistics.median(wall for wall, _ in parallel)
-    return Overlap(
+    overlap = Overlap(
         serial=serial_wall,
         parallel=parallel_wall,
         ratio=serial_wall / parallel_wall,
@@ -106,6 +112,9 @@ def measure(first: Work, second: Work, repetitions: int = REPETITIONS) -> Overla
         # The worst one: a "holds" from timing needs a machine that had two free cores all along.
         reference=min(references),
     )
+    names = {span.thread: f"thread {number}" for number, span in enumerate(spans, 1)}
+    calls_made = tuple((span.thread, span.start, span.end) for span in spans)
+    return overlap, Scene("two calls at once", min(span.start for span in spans), max(span.end for span in spans), names, calls_made)
 
 
 def _reset(*works: Work) -> None:

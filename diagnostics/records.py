@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gilgen.model import Overlap, Window, Witness
+from gilgen.model import Overlap, Timeline, Waits, Window, Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,35 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """A stretch of time, and what to look for in what was seen of it from outside; times of `time.perf_counter`.
+
+    Attributes:
+        title: what it shows.
+        start: its beginning; `end` is its end.
+        threads: the kernel's numbers of its threads, each with a name.
+        calls: (thread, begin, end) of each measured call.
+        heartbeat: the thread that ticked; 0 where none did.
+    """
+
+    title: str
+    start: float
+    end: float
+    threads: dict[int, str]
+    calls: tuple[tuple[int, float, float], ...]
+    heartbeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What the process saw of its case; written again after each step, so that a crash leaves the rest.
 
     Attributes:
         step: what it was doing when it wrote last; "done" at the end.
         error: the type and text of a Python exception, or of gilgen's refusal to activate.
+        inside: as in `CaseResult`.
+        scenes: of the window and of two calls at once.
+        waits: and `timelines`: what was seen of these from outside.
     """
 
     step: str
@@ -44,6 +67,10 @@ class Evidence:
     witness: Witness | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
+    inside: float | None = None
+    scenes: tuple[Scene, ...] = ()
+    waits: Waits | None = None
+    timelines: tuple[Timeline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Evidence -> verdict. Pure functions on records: the same evidence always reads the same way.
 
-The window is the proof; timing and py-spy are further witnesses. Each may abstain. A clear contradiction
+The window is the proof; timing, py-spy and what the kernel shows from outside are further witnesses. Each may abstain. A clear contradiction
 gives "unknown" with both sides shown; a machine too busy to tell gives "unknown" as well, never a guess.
 """
 
@@ -9,18 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gilgen.diagnostics.window import STALL
+from gilgen.diagnostics.window import STALL, TOO_SHORT
 
-from gilgen.model import Overlap, Verdict, Window, Witness
+from gilgen.model import Overlap, Verdict, Waits, Window, Witness
 
 Reading = Literal["releases", "holds", "partly", "too short", "unknown", ""]
 """What one witness says; "" abstains."""
 
-TOO_SHORT = 0.03
-"""Seconds: fewer than thirty heartbeats, where a delayed tick or two would decide the verdict."""
-
 BUSY_SHARE = 0.25
-"""If load alone opens gaps of this share of the call's length, an absent tick proves nothing."""
+"""If load alone opens gaps of this share of the call's length, an absent tick proves nothing. Only where the kernel does
+not tell how long threads waited for a processor."""
+
+SEEN_ENOUGH = 0.5
+"""Where no tick fell into the window, the heartbeat must have slept for this share of it: then it slept for the GIL."""
 
 HOLDS_COVERED = 0.05
 """A call that lets others run in less than this share holds: a message printed on the way is no release."""
@@ -43,6 +44,9 @@ IN_TURN_PROCESSOR = 1.08
 FREE_CORES = 1.6
 """The ratio that calls known to release must reach before timing may say "holds"."""
 
+FASTER_RATIO = 1.3
+"""Serial / parallel from which two calls at once count as faster: well beyond what timing scatters."""
+
 COMPUTES = 0.85
 """Processor seconds in a second below which a call waits by itself (disk), and timing says nothing."""
 
@@ -50,7 +54,7 @@ FEW_SAMPLES = 10
 """Fewer samples than this say nothing."""
 
 MOSTLY, HARDLY = 0.6, 0.2
-"""Shares of samples: above the first py-spy saw the GIL held throughout, below the second hardly ever. How
+"""Shares of samples: above the first a witness saw the GIL held throughout, below the second hardly ever. How
 many samples there are is itself measured over 0.2 s and scatters, so the first stands well below 1."""
 
 
@@ -62,6 +66,23 @@ class Judgement:
     because: str
 
 
+def stall_of(window: Window) -> float:
+    """The longest time in seconds that the call kept others out: without what load added, where the kernel tells that."""
+    return window.longest_gap if window.stall is None else window.stall
+
+
+def faster(overlap: Overlap | None) -> bool | None:
+    """Whether two calls at once took less time than two in turn; None where the machine had no two free cores to show it."""
+    if overlap is None or overlap.reference < FREE_CORES:
+        return None
+    return overlap.ratio > FASTER_RATIO
+
+
+def parallel_inside(inside: float | None) -> bool | None:
+    """Whether one call computes on several processors by itself; None where that was not measured."""
+    return None if inside is None else inside >= SIMULTANEOUS
+
+
 def read_window(window: Window) -> tuple[Reading, str]:
     """What the window says, and why."""
     if window.duration < TOO_SHORT:
@@ -69,22 +90,31 @@ def read_window(window: Window) -> tuple[Reading, str]:
             "too short",
             f"the call took {window.duration:.3f} s; below {TOO_SHORT} s ticks are too few to judge",
         )
-    if window.reference_gap > BUSY_SHARE * window.duration:
+    told = window.seen is not None
+    if not told and window.reference_gap > BUSY_SHARE * window.duration:
         gap = f"{window.reference_gap:.3f} s"
         return (
             "unknown",
             f"the machine was too busy: even beside a call known to release nobody ran for {gap}",
         )
     if window.ticks == 0:
-        return "holds", f"no other thread ran during {window.duration:.3f} s"
+        if window.seen is not None and window.seen < SEEN_ENOUGH:
+            return "unknown", f"the machine was too busy: the heartbeat had no processor for {1 - window.seen:.0%} of {window.duration:.3f} s"
+        return "holds", f"no other thread ran during {window.duration:.3f} s{_row(window)}"
     return _read_ticks(window)
+
+
+def _row(window: Window) -> str:
+    return f", in {window.calls} calls in a row" if window.calls > 1 else ""
 
 
 def _read_ticks(window: Window) -> tuple[Reading, str]:
     """The reading of a window that others ran in."""
-    figures = f"others ran in {window.covered:.0%} of {window.duration:.3f} s and waited up to {window.longest_gap:.3f} s"
+    figures = f"others ran in {window.covered:.0%} of {window.duration:.3f} s{_row(window)} and waited up to {stall_of(window):.3f} s"
     if window.covered < HOLDS_COVERED:
         return "holds", figures
+    if window.stall is not None:  # what is left of each gap is not load's
+        return ("releases" if window.covered >= PARTLY_COVERED else "partly"), figures
     if window.covered >= PARTLY_COVERED and window.longest_gap <= max(STALL, BUSY_SHARE * window.duration):
         return "releases", figures
     if window.longest_gap < LOAD_FACTOR * window.reference_gap:
@@ -121,7 +151,20 @@ def read_witness(witness: Witness) -> tuple[Reading, str]:
     return ("releases" if share <= HARDLY else "partly"), figures
 
 
-def judge(window: Window | None, overlap: Overlap | None = None, witness: Witness | None = None) -> Judgement:
+def read_waits(waits: Waits) -> tuple[Reading, str]:
+    """What was seen from outside says, and why."""
+    figures = f"from outside, another thread was seen waiting for the GIL in {waits.waiting} of {waits.samples} looks"
+    if waits.samples < FEW_SAMPLES:
+        return "", figures
+    share = waits.waiting / waits.samples
+    if share >= MOSTLY:
+        return "holds", figures
+    return ("releases" if share <= HARDLY else "partly"), figures
+
+
+def judge(
+    window: Window | None, overlap: Overlap | None = None, witness: Witness | None = None, waits: Waits | None = None
+) -> Judgement:
     """Combine all evidence. Without a window there is no proof, so the verdict is "unknown"."""
     if window is None:
         return Judgement("unknown", "the window was not measured")
@@ -133,13 +176,16 @@ def judge(window: Window | None, overlap: Overlap | None = None, witness: Witnes
         others.append(read_overlap(overlap))
     if witness is not None:
         others.append(read_witness(witness))
+    if waits is not None:
+        others.append(read_waits(waits))
     against = [figures for other, figures in others if _contradicts(reading, other)]
     if against:
         return Judgement(
             "unknown",
             f"the witnesses disagree: by the window it {reading} ({because}), but {'; '.join(against)}",
         )
-    return Judgement(_verdict(reading), because)
+    agreeing = [figures for other, figures in others if other == reading]
+    return Judgement(_verdict(reading), "; ".join([because, *agreeing]))
 
 
 def _contradicts(window: Reading, other: Reading) -> bool:

@@ -321,6 +321,8 @@ class Window:
         stall: the longest gap less what load adds to it: the time in which the kernel kept the heartbeat, or the
             caller, waiting for a processor (schedstat, Linux: Documentation/scheduler/sched-stats). None where the
             kernel does not tell.
+        seen: the share of the call, 0 to 1, in which the heartbeat did not wait for a processor: what load left of the
+            window to judge by. None where the kernel does not tell.
         processor: processor seconds of the calling thread inside the call.
         calls: how many calls in a row, without bytecode between them, the window holds.
     """
@@ -331,6 +333,7 @@ class Window:
     covered: float
     reference_gap: float = 0.0
     stall: float | None = None
+    seen: float | None = None
     processor: float = 0.0
     calls: int = 1
 
@@ -592,4 +595,54 @@ class Survey:
     seconds: float
     scheduler: str
     classes: tuple[Surveyed, ...]
+    notices: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------- check
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `gilgen check` found to be worse than it may be, or that could not be proven.
+
+    Attributes:
+        kind: "missing" (measured in the baseline, not now), "broken" (it crashes, hangs or fails), "held" (it released),
+            "required" (not the verdict that was asked for), "stall" (it keeps others out for too long), "coverage" (the
+            shims serve less) or "unproven" (this run could not tell).
+        fails: whether the check fails because of it; else it is a warning.
+        subject: the call, or the toolkit, that it is about.
+        case: the case's name; empty where it is about more than one.
+        toolkit: "vtk" or "itk"; empty where it is about none.
+        shims: whether it was measured with the shims active; None where that says nothing.
+        before: how it is in the baseline; `after` is how it is now.
+        because: the evidence in a sentence.
+        commands: what to run next.
+    """
+
+    kind: Literal["missing", "broken", "held", "required", "stall", "coverage", "unproven"]
+    fails: bool
+    subject: str
+    case: str
+    toolkit: str
+    shims: bool | None
+    before: str
+    after: str
+    because: str
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A report held against limits and an earlier report. What fails comes first.
+
+    Attributes:
+        passed: nothing in `findings` fails.
+        compared: how many results have their like in the baseline.
+        findings: what failed, then what could not be proven.
+        notices: what a reader should know of the comparison itself.
+    """
+
+    passed: bool
+    compared: int
+    findings: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()
