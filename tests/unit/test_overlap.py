@@ -58,7 +58,8 @@ def held_sort() -> Work:
 
 
 def test_calls_that_hold_never_compute_at_once_whatever_the_load():
-    measured = overlap.measure(held_sort(), held_sort(), repetitions=1)
+    measured, scene = overlap.measure(held_sort(), held_sort(), repetitions=1)
+    assert len(scene.threads) == 2
     assert measured.simultaneous < verdict.SIMULTANEOUS
     assert verdict.read_overlap(measured)[0] != "releases"
 
@@ -66,4 +67,4 @@ def test_calls_that_hold_never_compute_at_once_whatever_the_load():
 def test_calls_that_release_never_read_as_holding_whatever_the_load():
     buffers = bytes(64 << 20), bytes(64 << 20)
     works = [Work(lambda buffer=buffer: hashlib.sha256(buffer).digest()) for buffer in buffers]
-    assert verdict.read_overlap(overlap.measure(*works))[0] != "holds"
+    assert verdict.read_overlap(overlap.measure(*works)[0])[0] != "holds"

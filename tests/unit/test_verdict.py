@@ -9,7 +9,7 @@ from gilgen.diagnostics import verdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gilgen.model import Overlap, Window, Witness
+from gilgen.model import Overlap, Waits, Window, Witness
 
 HOLDS = Window(0.3, 0, 0.3, 0.0, 0.001)
 RELEASES = Window(0.3, 280, 0.002, 1.0, 0.001)
@@ -45,6 +45,53 @@ SEEN_FREE = Witness(60, 1)
 )
 def test_the_window_alone(window, expected):
     assert verdict.judge(window).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        # the kernel tells what load did: gaps are long, the stall is not
+        (Window(1.6, 40, 0.12, 1.0, 0.3, stall=0.003, seen=0.1), "releases"),
+        (Window(1.6, 0, 1.6, 0.0, 0.3, stall=0.2, seen=0.95), "holds"),
+        # no tick, but the heartbeat had no processor either
+        (Window(1.6, 0, 1.6, 0.0, 0.3, stall=0.0, seen=0.2), "unknown"),
+        (Window(1.6, 40, 0.8, 0.5, 0.3, stall=0.4, seen=0.9), "partly"),
+        (Window(1.6, 2, 0.8, 0.02, 0.3, stall=0.8, seen=0.9), "holds"),
+        # short calls in a row
+        (Window(0.08, 60, 0.002, 1.0, 0.001, stall=0.002, seen=0.99, calls=80), "releases"),
+    ],
+)
+def test_the_window_where_the_kernel_tells_what_load_did(window, expected):
+    assert verdict.judge(window).verdict == expected
+
+
+@pytest.mark.parametrize(("waits", "expected"), [(Waits(50, 49), "holds"), (Waits(50, 1), "releases"), (Waits(50, 20), "partly"), (Waits(5, 5), "")])
+def test_what_was_seen_from_outside_alone(waits, expected):
+    assert verdict.read_waits(waits)[0] == expected
+
+
+def test_what_was_seen_from_outside_supports_or_contradicts():
+    agreeing = verdict.judge(HOLDS, waits=Waits(50, 49))
+    assert agreeing.verdict == "holds"
+    assert "49 of 50 looks" in agreeing.because
+    against = verdict.judge(RELEASES, waits=Waits(50, 49))
+    assert against.verdict == "unknown"
+    assert "disagree" in against.because
+
+
+def test_released_faster_and_parallel_inside_are_said_apart():
+    assert verdict.faster(AT_ONCE)
+    assert verdict.faster(IN_TURN) is False
+    assert verdict.faster(Overlap(0.6, 0.6, 1.0, reference=1.0)) is None
+    assert verdict.faster(None) is None
+    assert verdict.parallel_inside(1.9)
+    assert verdict.parallel_inside(1.0) is False
+    assert verdict.parallel_inside(None) is None
+
+
+def test_the_stall_is_what_load_did_not_add():
+    assert verdict.stall_of(Window(1.0, 9, 0.5, 0.5)) == 0.5
+    assert verdict.stall_of(Window(1.0, 9, 0.5, 0.5, stall=0.1)) == 0.1
 
 
 def test_without_a_window_nothing_is_known():
