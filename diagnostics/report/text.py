@@ -1,0 +1,80 @@
+"""A report for a terminal or a plain file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gilgen.diagnostics.report.material import Material
+from gilgen.diagnostics.report.words import (
+    HEADINGS,
+    HELD_HEADINGS,
+    about,
+    details,
+    gone,
+    headline,
+    held_rows,
+    loud,
+    profile_headline,
+    rows,
+    stall_line,
+    survey_headline,
+    survey_rows,
+)
+
+from gilgen.model import Profile, Report, Survey
+
+MOST_CALLS = 20
+"""As many rows of a profile as a terminal shows without scrolling; files hold them all."""
+
+
+def render(material: Material) -> str:
+    """All that was measured. An invalid report says so first and last."""
+    parts = [_diagnosis(material)]
+    if material.survey is not None:
+        parts.append(_survey(material.survey))
+    if material.profile is not None:
+        parts.append(_profile(material.profile))
+    if loud(material) and material.report.valid:
+        parts = [loud(material), *parts, loud(material)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def as_text(report: Report) -> str:
+    """A diagnosis alone."""
+    return _diagnosis(Material(report))
+
+
+def _diagnosis(material: Material) -> str:
+    report = material.report
+    if not report.results and not report.controls and (material.survey or material.profile):
+        return ""
+    first = [] if report.valid else [headline(report), ""]
+    table = aligned([HEADINGS, *rows(report)])
+    last = [line for line in (headline(report), gone(report)) if line]
+    return "\n".join([*first, about(report), "", *table, "", *details(report), "", *last])
+
+
+def _survey(survey: Survey) -> str:
+    return "\n".join(["Survey", "", *aligned(survey_rows(survey)), "", *survey.notices, survey_headline(survey)])
+
+
+def _profile(profile: Profile) -> str:
+    shown = held_rows(profile)
+    more = [f"and {len(shown) - MOST_CALLS} more"] if len(shown) > MOST_CALLS else []
+    stalls = [
+        stall_line(loop, len(found), max(found))
+        for loop in dict.fromkeys(stall.loop for stall in profile.stalls)
+        if (found := [stall.seconds for stall in profile.stalls if stall.loop == loop])
+    ]
+    table = aligned([HELD_HEADINGS, *shown[:MOST_CALLS]])
+    return "\n".join(["Profile", "", *table, *more, "", *stalls, *profile.notices, profile_headline(profile)])
+
+
+def aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns of equal width, the first row underlined."""
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
