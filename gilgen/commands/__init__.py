@@ -19,6 +19,7 @@ VERBS = (
     "run",
     "diagnose",
     "report",
+    "check",
     "audit",
     "explain",
     "doctor",
