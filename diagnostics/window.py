@@ -64,6 +64,9 @@ ROW = 0.08
 ROW_LIMIT = 100_000
 """At most so many calls in a row."""
 
+NEVER = 1e6
+"""Seconds that stand for "no tick at all": longer than any call, and a number that JSON has."""
+
 TOO_SHORT = 0.03
 """Seconds: fewer than thirty heartbeats, where a delayed tick or two would decide the verdict."""
 
@@ -213,9 +216,9 @@ def known_release() -> None:
 
 
 def longest_gap(ticks: Sequence[Tick], start: float, end: float) -> float:
-    """The longest time in seconds without a tick; infinite where no tick fell inside."""
+    """The longest time in seconds without a tick; `NEVER` where no tick fell inside."""
     inside = [tick.at for tick in ticks if start < tick.at < end]
-    return max(later - earlier for earlier, later in itertools.pairwise([start, *inside, end])) if inside else math.inf
+    return max(later - earlier for earlier, later in itertools.pairwise([start, *inside, end])) if inside else NEVER
 
 
 class Gap(NamedTuple):

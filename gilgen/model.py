@@ -317,7 +317,7 @@ class Window:
         longest_gap: the longest time inside the call during which no other Python thread ran.
         covered: the share of the call, 0 to 1, in which others could run (gaps below `window.STALL`).
         reference_gap: the longest gap while a call that is known to release ran, just before and just
-            after: what the machine's load costs by itself. Infinite where the heartbeat was not alive.
+            after: what the machine's load costs by itself. A million where the heartbeat was not alive.
         stall: the longest gap less what load adds to it: the time in which the kernel kept the heartbeat, or the
             caller, waiting for a processor (schedstat, Linux: Documentation/scheduler/sched-stats). None where the
             kernel does not tell.

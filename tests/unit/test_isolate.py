@@ -6,13 +6,14 @@ import os
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
-from gilgen.diagnostics import isolate
+from gilgen.diagnostics import isolate, window
 from gilgen.diagnostics.cases import Case, Work
 from gilgen.diagnostics.isolate import Nursery
-from gilgen.diagnostics.records import Ending, Evidence
+from gilgen.diagnostics.records import Ending, Evidence, Scene
 
-from gilgen.model import Window
+from gilgen.model import Waits, Window
 
 MISBEHAVING = """
 import ctypes, os, subprocess, sys, time
@@ -94,6 +95,8 @@ def test_a_case_that_releases(nursery):
     )
     assert result.window is not None
     assert result.overlap is not None
+    assert result.waits is not None
+    assert [timeline.title for timeline in result.timelines] == ["one call", "two calls at once"]
 
 
 def test_what_a_case_prints_is_not_taken_for_a_reply(nursery):
@@ -196,6 +199,37 @@ def test_how_a_process_ends_decides_before_the_evidence(ending, evidence, expect
     result = isolate.result_of(case("any"), shims=False, ending=ending, evidence=evidence, log="")
     assert result.verdict == expected
     assert words in result.because
+
+
+def test_evidence_survives_its_file_whatever_the_heartbeat_saw(tmp_path):
+    file = tmp_path / "evidence.json"
+    evidence = Evidence("done", window=window.read_ticks([], 1.0, 2.0, window.longest_gap([], 0.0, 1.0)))
+    file.write_bytes(msgspec.json.encode(evidence))
+    assert isolate.read_evidence(file) == evidence
+
+
+LOOKS = {7: [(10.0 + 0.01 * step, "waits" if 2 <= step < 8 else "sleeps") for step in range(12)], 8: [(10.0, "runs"), (10.11, "runs")]}
+
+
+def test_what_was_seen_from_outside_becomes_evidence(tmp_path):
+    file = tmp_path / "seen.json"
+    file.write_bytes(msgspec.json.encode(LOOKS))
+    scene = Scene("one call", 10.0, 10.2, {8: "caller", 7: "beat"}, ((8, 10.02, 10.075),), heartbeat=7)
+    seen = isolate.seen_from_outside(Evidence("done", scenes=(scene,)), file)
+    assert seen.waits == Waits(6, 6)
+    (timeline,) = seen.timelines
+    assert [lane.name for lane in timeline.lanes] == ["caller", "beat"]
+    assert [span.state for span in timeline.lanes[0].spans] == ["runs", "call"]
+    assert [span.state for span in timeline.lanes[1].spans] == ["sleeps", "waits", "sleeps"]
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]"])
+def test_where_nothing_was_seen_from_outside_the_evidence_stays(tmp_path, content):
+    file = tmp_path / "seen.json"
+    if content is not None:
+        file.write_bytes(content)
+    evidence = Evidence("done", scenes=(Scene("one call", 0.0, 1.0, {1: "caller"}, ((1, 0.0, 1.0),), heartbeat=1),))
+    assert isolate.seen_from_outside(evidence, file) == evidence
 
 
 def test_evidence_from_before_a_crash_is_kept():
