@@ -221,6 +221,8 @@ def result_of(case: Case, shims: bool, ending: Ending, evidence: Evidence, log: 
         found, because = "crash", f"the process was ended by {name} ({_step(evidence)})"
     elif ending.kind == "deadline":
         found, because = "timeout", f"it had not ended at its deadline ({_step(evidence)})"
+    elif evidence.untested:
+        found, because, message = "untested", evidence.untested, ""
     elif evidence.error:
         message = without_folders(evidence.error)
         found, because = "error", message.partition("\n")[0]

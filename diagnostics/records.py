@@ -56,6 +56,7 @@ class Evidence:
     Attributes:
         step: what it was doing when it wrote last; "done" at the end.
         error: the type and text of a Python exception, or of gilgen's refusal to activate.
+        untested: why the case cannot run on this machine; empty where it can.
         inside: as in `CaseResult`.
         scenes: of the window and of two calls at once.
         waits: and `timelines`: what was seen of these from outside.
@@ -67,6 +68,7 @@ class Evidence:
     witness: Witness | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
+    untested: str = ""
     inside: float | None = None
     scenes: tuple[Scene, ...] = ()
     waits: Waits | None = None

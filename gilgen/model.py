@@ -301,7 +301,9 @@ class Manifest:
 
 # ------------------------------------------------------------------------------------------- diagnosis
 
-Verdict = Literal["releases", "holds", "partly", "too short", "unknown", "error", "crash", "timeout"]
+Verdict = Literal["releases", "holds", "partly", "too short", "unknown", "error", "crash", "timeout", "untested"]
+"""What a call does about the GIL, or why that is not known: "unknown" (the machine was too busy, or witnesses disagree),
+"untested" (it cannot be called here)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -554,9 +556,6 @@ class Profile:
 
 # ---------------------------------------------------------------------------------------------- survey
 
-Outcome = Verdict | Literal["untested"]
-
-
 @dataclass(frozen=True, slots=True)
 class Surveyed:
     """One way to call one class, before and after activation.
@@ -578,8 +577,8 @@ class Surveyed:
     module: str
     name: str
     call: str
-    before: Outcome
-    after: Outcome
+    before: Verdict
+    after: Verdict
     because: str
     held_before: float = 0.0
     held_after: float = 0.0

@@ -42,6 +42,8 @@ def case(name, make):
 
 CASES = (
     case("fine", work(lambda: time.sleep(0.15))),
+    Case("elsewhere", "test", "test.elsewhere", work(os.abort), 1, 1, needs=lambda: "it needs a screen: start Xvfb"),
+    Case("alone", "test", "test.alone", work(lambda: time.sleep(0.15)), 1, 1, alone=True),
     case("noisy", work(noisy)),
     case("crash", work(lambda: ctypes.string_at(0))),
     case("abort", work(os.abort)),
@@ -95,8 +97,27 @@ def test_a_case_that_releases(nursery):
     )
     assert result.window is not None
     assert result.overlap is not None
-    assert result.waits is not None
+
+
+def test_a_case_is_watched_from_outside(nursery):
+    for _ in range(10):  # on a busy machine the watcher may come too late
+        result = run(nursery, "fine")
+        if result.waits and len(result.timelines) == 2:
+            break
+    assert result.waits.samples > 0
+    assert result.waits.waiting < result.waits.samples
     assert [timeline.title for timeline in result.timelines] == ["one call", "two calls at once"]
+
+
+def test_what_a_machine_lacks_makes_a_case_untested_not_wrong(nursery):
+    result = run(nursery, "elsewhere")
+    assert (result.verdict, result.because) == ("untested", "it needs a screen: start Xvfb")
+
+
+def test_two_of_a_case_that_must_run_alone_never_run_at_once(nursery):
+    result = run(nursery, "alone")
+    assert result.verdict == "releases"
+    assert result.overlap is None
 
 
 def test_what_a_case_prints_is_not_taken_for_a_reply(nursery):
@@ -192,6 +213,7 @@ PROOF = Window(0.3, 0, 0.3, 0.0, 0.001)
         (Ending("deadline"), Evidence("window"), "timeout", "in the window"),
         (Ending("exit"), Evidence("failed", error="ValueError: no"), "error", "ValueError: no"),
         (Ending("exit"), Evidence("window"), "error", "exit code 0"),
+        (Ending("exit"), Evidence("done", untested="there is no display"), "untested", "no display"),
         (Ending("lost"), Evidence("starting"), "crash", "lost"),
     ],
 )
