@@ -4,6 +4,7 @@
 # make lint   ruff and mypy
 # make test-matrix  the same elsewhere: other versions, other Pythons, Debian's VTK, PyVista; half an hour or more
 # make bench  the figures of bench/RESULTS.md
+# make docs   the documentation as a site, in site/
 #
 # PYTHON picks the interpreter, for example `make test PYTHON=python3.12`.
 SHELL := /bin/bash
@@ -13,14 +14,14 @@ ITK ?= 5.4.7
 VENV ?= .venv
 BIN := $(VENV)/bin
 STARTED := $(shell date +%s)
-PACKAGE := .[test,lint]
+PACKAGE := .[test,lint,docs]
 
 # Say what a step was and how long it took.
 define timed
 	@echo "== $(1)"; start=$$(date +%s); $(2) && echo "   $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: demo test test-matrix unit real lint bench clean
+.PHONY: demo test test-matrix unit real lint bench docs clean
 
 demo: $(VENV)/toolkits
 	$(call timed,find and fix: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
@@ -48,8 +49,11 @@ bench: $(VENV)/toolkits
 	$(call timed,shims: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
 	$(call timed,bench,$(BIN)/python bench/run.py)
 
+docs: $(VENV)/toolkits
+	$(call timed,the documentation in site/,$(BIN)/mkdocs build --strict --quiet)
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist site
 
 $(VENV)/python:
 	@command -v $(PYTHON) > /dev/null || { echo "There is no $(PYTHON). Install it: apt-get install python3 python3-venv"; exit 1; }

@@ -27,7 +27,7 @@ import rows
 from gilgen.diagnostics import controls, verdict
 from gilgen.diagnostics.isolate import Nursery
 
-from gilgen.model import CaseResult
+from gilgen.model import CaseResult, Window
 
 FOLD = 8
 """How many threads want each processor."""
@@ -112,14 +112,13 @@ def _count(found: Found, control: controls.Control, result: CaseResult) -> None:
     if result.verdict not in {control.expected, "unknown"}:
         found.wrong.append(f"{result.verdict}: {result.because} {result.message}")
     if result.window is not None:
-        bare = replace(result.window, stall=None, seen=None, covered=_raw_covered(result), reference_gap=0.0)
+        bare = replace(result.window, stall=None, seen=None, covered=_raw_covered(result.window), reference_gap=0.0)
         found.raw[verdict.read_window(bare)[0]] += 1
 
 
-def _raw_covered(result: CaseResult) -> float:
+def _raw_covered(window: Window) -> float:
     """The share of the call without its longest gap: what a harness sees that does not ask the kernel."""
-    assert result.window is not None
-    return 1.0 - result.window.longest_gap / result.window.duration if result.window.duration else 0.0
+    return 1.0 - window.longest_gap / window.duration if window.duration else 0.0
 
 
 def _watch_load(loads: list[float], done: threading.Event) -> None:

@@ -21,6 +21,7 @@ import calls
 import click
 import commands
 import overlap
+import overload
 import rows
 import stress
 import work
@@ -30,7 +31,7 @@ from rich.table import Table
 from gilgen import fix
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("overlap", "calls", "work", "commands", "stress")
+PARTS = ("overlap", "calls", "work", "commands", "stress", "overload")
 
 
 @click.command()
@@ -71,7 +72,7 @@ def _use_shims(site: Path) -> None:
 def _measure(part: str, pythons: tuple[str, ...], *, quick: bool) -> rows.Section:
     if part == "calls":
         return calls.measure(quick=quick, pythons=pythons)
-    return {"overlap": overlap, "work": work, "commands": commands, "stress": stress}[part].measure(quick=quick)
+    return {"overlap": overlap, "work": work, "commands": commands, "stress": stress, "overload": overload}[part].measure(quick=quick)
 
 
 def _word(row: rows.Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import fnmatch
 import importlib.metadata
@@ -18,9 +19,9 @@ from gilgen.diagnostics.cases import MODULES, Case, cases_of
 from gilgen.diagnostics.isolate import DEADLINE, Nursery
 
 from gilgen._version import __version__
-from gilgen.activate import installed
+from gilgen.activate import installed, manifest_of
 from gilgen.errors import GilgenError, ToolkitNotFoundError, UnsupportedError
-from gilgen.model import CaseResult, Environment, Report
+from gilgen.model import CaseResult, Coverage, Environment, Report
 
 CONTROL_ATTEMPTS = 3
 """A control that the machine was too busy to show may try again; a wrong answer may not."""
@@ -103,6 +104,7 @@ def diagnose(choice: Choice, progress: Callable[[str], object]) -> Report:
         controls=shown,
         results=tuple(results),
         notices=tuple(notices),
+        coverage=coverage(choice.toolkits),
     )
 
 
@@ -146,6 +148,15 @@ def _version(toolkit: str) -> str:
         return importlib.metadata.version(toolkit)
     except importlib.metadata.PackageNotFoundError:
         return "of unknown version"  # built from source: importable, but no distribution
+
+
+def coverage(toolkits: Sequence[str]) -> dict[str, Coverage]:
+    """How much the installed shims of each toolkit serve; without those that have none, or of another gilgen."""
+    found = {}
+    for toolkit in toolkits:
+        with contextlib.suppress(GilgenError):
+            found[toolkit] = manifest_of(toolkit).coverage
+    return found
 
 
 def _controls(choice: Choice, progress: Callable[[str], object]) -> tuple[CaseResult, ...]:

@@ -164,6 +164,24 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name in ("vtk", "itk") if importlib.util.find_spec(_package(name)) is not None)
 
 
+def manifest_of(toolkit: str) -> Manifest:
+    """The manifest of a toolkit's installed shim wheel.
+
+    Raises:
+        ToolkitNotFoundError: no shim wheel is installed for it.
+        ArtefactError: the manifest is missing, damaged or of another gilgen.
+    """
+    return read_manifest(_folder(toolkit))
+
+
+def _folder(toolkit: str) -> Path:
+    """Where a toolkit's shim wheel is installed."""
+    spec = importlib.util.find_spec(_package(toolkit)) if toolkit.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolkitNotFoundError(f"No shims for {toolkit!r} are installed.", f"Build and install them with `gilgen fix {toolkit}`.")
+    return Path(spec.submodule_search_locations[0])
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a shim wheel, from the folder of its package.
 
@@ -391,10 +409,7 @@ def _load(toolkit: str) -> _Shims:
     with _lock:
         if toolkit in _shims:
             return _shims[toolkit]
-        spec = importlib.util.find_spec(_package(toolkit)) if toolkit.isidentifier() else None
-        if spec is None or not spec.submodule_search_locations:
-            raise ToolkitNotFoundError(f"No shims for {toolkit!r} are installed.", f"Build and install them with `gilgen fix {toolkit}`.")
-        folder = Path(spec.submodule_search_locations[0])
+        folder = _folder(toolkit)
         manifest = read_manifest(folder)
         if manifest.machine != platform.machine():
             raise UnsupportedError(f"These shims are for {manifest.machine}, this machine is {platform.machine()}.", f"Build them here with `gilgen fix {toolkit}`.")
