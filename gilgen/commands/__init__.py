@@ -51,7 +51,13 @@ class Verbs(click.Group):
             if (error.name or "").partition(".")[0] == "gilgen":
                 raise
             raise GilgenError(f"`gilgen {cmd_name}` needs {error.name}, which is not installed.", "Install gilgen with all that it needs: pip install gilgen") from error
-        return cast("click.Command", module.command)
+        return _kept_as_written(cast("click.Command", module.command))
+
+
+def _kept_as_written(command: click.Command) -> click.Command:
+    r"""Let click see its mark for lines that stay as they are, a backspace: a raw docstring has it as `\b`."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    return command
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -69,6 +75,9 @@ def cli() -> None:
       gilgen diagnose vtk itk     measure real calls, before and after
       gilgen run program.py       run a program with the shims active
     """
+
+
+_kept_as_written(cli)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,7 +22,7 @@ import jsonschema
 import pytest
 
 from gilgen import store
-from gilgen.commands import cli
+from gilgen.commands import cli, invoke
 from gilgen.model import CaseResult, Environment, Report
 
 ROOT = Path(__file__).parents[2]
@@ -276,3 +276,9 @@ def test_code_blocks_are_what_they_say(text):
     for language, block in blocks(text.read_text(encoding="utf-8")):
         if language in readers:
             readers[language](block)
+
+
+@pytest.mark.parametrize("verb", ["", *cli.list_commands(click.Context(cli))])
+def test_no_help_shows_its_own_marks(verb, capsys):
+    assert invoke([*verb.split(), "--help"]) == 0
+    assert "\\b" not in capsys.readouterr().out
