@@ -76,4 +76,4 @@ def _table(cells: Sequence[Sequence[str]]) -> Iterable[str]:
 
 def _plain(text: str) -> str:
     """One line without markup: an error's message may hold several lines and angle brackets."""
-    return " ".join(text.split()).replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(text.split()).replace("<", "&lt;")

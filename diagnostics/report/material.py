@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gilgen.model import CaseResult, Environment, Profile, Report, Survey, Window
+from gilgen.diagnostics.verdict import stall_of
+
+from gilgen.model import CaseResult, Environment, Profile, Report, Survey
 
 Pair = tuple[CaseResult | None, CaseResult | None]
 
@@ -93,11 +95,6 @@ def outcome_of(pair: Pair) -> Outcome:
     return outcome(before.verdict if before else None, after.verdict if after else None)
 
 
-def kept_out(window: Window) -> float:
-    """The longest time in seconds in which the call kept other threads out, less what load added where that is known."""
-    return window.longest_gap if window.stall is None else window.stall
-
-
 @dataclass(frozen=True, slots=True)
 class Held:
     """How long others were kept out, in seconds, summed over `cases` that were measured before and after."""
@@ -118,9 +115,9 @@ def held(found: Iterable[Pair]) -> Held:
     for before, after in found:
         if before is None or after is None or before.window is None:
             continue
-        was = kept_out(before.window)
+        was = stall_of(before.window)
         proven = after.window is not None and after.verdict not in FAILED | {"unknown"}
-        now = kept_out(after.window) if proven and after.window else was
+        now = stall_of(after.window) if proven and after.window else was
         if before.verdict in HOLDING or (before.verdict == "releases" and after.verdict in HOLDING):
             times.append((was, now))
     return Held(sum(was for was, _ in times), sum(now for _, now in times), len(times))

@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gilgen.diagnostics import controls
-from gilgen.diagnostics.report.material import HOLDING, OUTCOMES, Material, Outcome, held, kept_out, outcome, outcome_of, pairs
-from gilgen.diagnostics.verdict import COMPUTES, FREE_CORES, IN_TURN_RATIO, SIMULTANEOUS
+from gilgen.diagnostics import controls, verdict
+from gilgen.diagnostics.report.material import (
+    HOLDING,
+    OUTCOMES,
+    Material,
+    Outcome,
+    held,
+    outcome,
+    outcome_of,
+    pairs,
+)
+from gilgen.diagnostics.verdict import COMPUTES, FREE_CORES, SIMULTANEOUS, stall_of
 
 from gilgen.model import CaseResult, Coverage, Environment, Profile, Report, Survey, Surveyed
 
@@ -21,7 +30,7 @@ BUSY_NOTE = (
     f"{BUSY} The machine had no two free cores then, so this ratio says nothing; verdicts do not rest on it."
 )
 
-WITHOUT_PROOF = ("error", "crash", "timeout", "unknown")
+WITHOUT_PROOF = ("error", "crash", "timeout", "unknown", "untested")
 """Verdicts that need a word of explanation below the table."""
 
 INVALID = "INVALID: a control failed, so nothing in this report counts."
@@ -99,7 +108,7 @@ def _row(before: CaseResult | None, after: CaseResult | None) -> tuple[str, ...]
 def _waited(result: CaseResult | None) -> str:
     if result is None or result.window is None:
         return NONE
-    return f"{kept_out(result.window):.3f} of {result.window.duration:.3f} s"
+    return f"{stall_of(result.window):.3f} of {result.window.duration:.3f} s"
 
 
 def _overlap(result: CaseResult | None) -> str:
@@ -210,7 +219,7 @@ def readings(result: CaseResult) -> tuple[Reading, Reading, Reading]:
 
 
 def _released(result: CaseResult) -> Reading:
-    answers: dict[str, Literal["yes", "no", "in part"]] = {"releases": "yes", "holds": "no", "partly": "in part"}
+    answers: dict[str, Literal["yes", "no", "in part", "not measured"]] = {"releases": "yes", "holds": "no", "partly": "in part", "untested": "not measured"}
     return Reading("Released: could other Python threads run meanwhile?", answers.get(result.verdict, "cannot tell"), result.because)
 
 
@@ -221,12 +230,11 @@ def faster(result: CaseResult) -> Reading:
     if found is None:
         return Reading(question, "not measured", "")
     figures = f"two at once took {seconds(found.parallel)}, in turn {seconds(found.serial)}: {found.ratio:.2f} times as fast"
-    if found.ratio >= FREE_CORES:
-        return Reading(question, "yes", figures)
-    if found.ratio > IN_TURN_RATIO:
-        return Reading(question, "in part", figures)
-    if found.reference < FREE_CORES:
+    sooner = verdict.faster(found)
+    if sooner is None:
         return Reading(question, "cannot tell", f"{figures}, on a machine that had no two free cores")
+    if sooner:
+        return Reading(question, "yes", figures)
     if found.simultaneous >= SIMULTANEOUS:
         return Reading(question, "no", f"{figures}; they ran at the same time, but something else than the GIL limits them, such as memory")
     if found.busy < COMPUTES:
@@ -240,7 +248,7 @@ def inside(result: CaseResult) -> Reading:
     if result.inside is None:
         return Reading(question, "not measured", "")
     figures = f"one call kept {result.inside:.1f} processors busy, with the toolkit's own number of threads"
-    return Reading(question, "yes" if result.inside >= SIMULTANEOUS else "no", figures)
+    return Reading(question, "yes" if verdict.parallel_inside(result.inside) else "no", figures)
 
 
 # ------------------------------------------------------------------------------------------ the survey

@@ -1,0 +1,374 @@
+"""Charts for the page: Vega specifications of `templates/report/*.json`, drawn as static SVG when the report is made.
+
+Colours are the page's CSS variables, so that one drawing serves light, dark and print; patterns, shapes and
+letters say the same without colour. Vega draws; what is done to its SVG here makes it part of the page: names that
+are unique in it, links that point into it, and none of what only a drawing of its own needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+from xml.etree import ElementTree as ET  # noqa: S405 - reads nothing but what the renderer has just drawn
+
+import vl_convert
+from gilgen.diagnostics.report.material import HOLDING, Held, Outcome, Pair, outcome_of
+from gilgen.diagnostics.report.words import seconds, share, surveyed_outcome
+from gilgen.diagnostics.verdict import stall_of
+from markupsafe import Markup
+
+from gilgen.model import CaseResult, HeldCall, Lane, LoopStall, Span, State, Surveyed, Timeline
+
+WIDE, NARROW = 1040, 380
+"""Pixels: of the page's column, and of a telephone's."""
+
+MOST_ROWS = 60
+"""As many calls as one chart shows; the table has them all."""
+
+MOST_HELD = 15
+"""The same for a profile."""
+
+HEAD = 4.0
+"""Cells that a module's name takes the room of; without it small modules would be all name."""
+
+DECADES = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+"""Seconds at which a logarithmic axis has a line."""
+
+TIMELINE, LANE, LABELS = 500, 34, 124
+"""Pixels: how wide a timeline is, how high a lane, and how wide the column of its threads' names."""
+
+STATES: dict[State, tuple[str, float, float]] = {
+    "sleeps": ("var(--sleeps)", 2.0, 0.0),
+    "waits": ("url(#p-waits)", 14.0, 0.0),
+    "runs": ("var(--runs)", 22.0, 1.2),
+}
+"""How a state is drawn: fill, height, and the least width in pixels. Whoever runs for a moment is seen, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing and what it says to those who do not see it."""
+
+    wide: Markup
+    narrow: Markup | None
+    title: str
+    description: str
+
+
+# ------------------------------------------------------------------------------------------ the charts
+
+
+def total(found: Held) -> Chart:
+    """How long others were kept out altogether: a bar before, a bar after."""
+    sides = [
+        {"side": "before", "seconds": found.before, "label": seconds(found.before), "fill": "url(#p-holds)"},
+        {"side": "after", "seconds": found.after, "label": seconds(found.after), "fill": "var(--releases)"},
+    ]
+    title = "Time in which other threads were kept out"
+    told = f"Before {seconds(found.before)}, after {seconds(found.after)}: {share(found.gone)} is gone."
+    return Chart(draw("total", "total", title, told, {"sides": sides}), None, title, told)
+
+
+def before_after(found: Sequence[tuple[str, Pair]]) -> Chart | None:
+    """A row for each case, longest first: how long others waited before and after. The keys are ids in the page."""
+    shown = sorted((case for case in found if any(result and result.window for result in case[1])), key=lambda case: -_longest(case[1]))[:MOST_ROWS]
+    if not shown:
+        return None
+    longest = max(_longest(pair) for _, pair in shown)
+    high = next((decade for decade in DECADES if decade >= longest * 1.05), longest * 1.05)
+    data: dict[str, list[dict[str, Any]]] = {"calls": [], "befores": [], "afters": [], "ticks": [{"at": at, "label": _round(at)} for at in DECADES if at <= high]}
+    told = []
+    for row, (link, pair) in enumerate(shown):
+        before, after = (_waited(result) for result in pair)
+        known = next(result for result in pair if result)
+        ends = [value for value in (before, after) if value is not None]
+        figures = " → ".join(seconds(value) for value in ends)
+        sign = outcome_of(pair).sign
+        line = "var(--releases)" if len(ends) > 1 and ends[1] < ends[0] else "var(--soft)"
+        data["calls"].append({
+            "row": row, "call": known.call, "link": f"#{link}", "from": _floor(ends[0]), "to": _floor(ends[-1]), "line": line, "figures": f"{figures}  {sign}",
+        })  # fmt: skip
+        for name, value, result in (("befores", before, pair[0]), ("afters", after, pair[1])):
+            if value is not None and result is not None:
+                data[name].append({"row": row, "at": _floor(value), "fill": _verdict_fill(result.verdict)})
+        told.append(f"{known.call}: {figures}")
+    title = "How long others were kept out by each call, before and after"
+    words = f"{'; '.join(told[:12])}{'; and more' if len(told) > 12 else ''}. The table of cases has all figures."  # noqa: PLR2004 - a description is read aloud
+    return Chart(
+        draw("before-after", "ba", title, words, data, width=WIDE, height=34 + 26 * len(shown) + 26, high=high),
+        draw("before-after", "ban", title, words, data, width=NARROW, height=34 + 40 * len(shown) + 26, high=high, narrow=True),
+        title,
+        words,
+    )  # fmt: skip
+
+
+def timeline(found: Timeline, name: str, width: int = TIMELINE) -> Chart:
+    """Lanes of threads over one axis of time."""
+    pixels = width - LABELS
+    data: dict[str, list[dict[str, Any]]] = {"lanes": [], "calls": [], "spans": [], "ticks": _time_ticks(found.seconds, 6)}
+    for row, lane in enumerate(found.lanes):
+        data["lanes"].append({"row": row, "name": lane.name})
+        for span in drawn(lane, found.seconds, pixels):
+            if span.state == "call":
+                data["calls"].append({"row": row, "start": span.start, "end": span.end})
+            else:
+                fill, height, least = STATES[span.state]
+                data["spans"].append({"row": row, "start": span.start, "end": span.end, "fill": fill, "height": height, "least": least})
+    told = " ".join(told_lane(lane) for lane in found.lanes)
+    drawing = draw("timeline", name, found.title, told, data, width=width, height=LANE * len(found.lanes) + 24, left=LABELS, seconds=found.seconds or 1.0)
+    return Chart(drawing, None, found.title, told)
+
+
+def told_lane(lane: Lane) -> str:
+    """What a thread did, in a sentence."""
+    whole = sum(span.end - span.start for span in lane.spans if span.state != "call")
+    if whole <= 0:
+        return f"{lane.name}: nothing was seen."
+    parts = {state: sum(span.end - span.start for span in lane.spans if span.state == state) for state in ("runs", "waits", "sleeps")}
+    words = {"runs": "runs", "waits": "waits for the GIL", "sleeps": "sleeps"}
+    return f"{lane.name}: {', '.join(f'{words[state]} {_percent(time / whole)}' for state, time in parts.items() if time > 0)}."
+
+
+def _percent(part: float) -> str:
+    """A share of a timeline: sampled, so whole figures are all that it bears."""
+    return "less than 1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")  # noqa: PLR2004 - rounds to nothing
+
+
+def drawn(lane: Lane, length: float, pixels: int) -> list[Span]:
+    """A lane's spans, grouped by state; where there are more than pixels, each pixel shows one.
+
+    A pixel in which a thread ran shows that, unless it waited longer in it: a run is a sign of life.
+    """
+    states = [span for span in lane.spans if span.state != "call"]
+    calls = [span for span in lane.spans if span.state == "call"]
+    if len(states) > pixels and length > 0:
+        states = _by_pixel(states, length / pixels)
+    return [*calls, *sorted(states, key=lambda span: list(STATES).index(span.state))]
+
+
+def _by_pixel(spans: Iterable[Span], pixel: float) -> list[Span]:
+    times: dict[int, dict[State, float]] = {}
+    for span in spans:
+        for place in range(int(span.start / pixel), max(math.ceil(span.end / pixel), int(span.start / pixel) + 1)):
+            inside = min(span.end, (place + 1) * pixel) - max(span.start, place * pixel)
+            cell = times.setdefault(place, {})
+            cell[span.state] = cell.get(span.state, 0.0) + max(inside, 0.0)
+    merged: list[Span] = []
+    for place, cell in sorted(times.items()):
+        state: State = "runs" if "runs" in cell and cell.get("waits", 0.0) <= cell["runs"] else max(cell, key=lambda one: cell[one])
+        start, end = place * pixel, (place + 1) * pixel
+        if merged and merged[-1].state == state and merged[-1].end >= start - pixel / 2:
+            merged[-1] = Span(merged[-1].start, end, state)
+        else:
+            merged.append(Span(start, end, state))
+    return merged
+
+
+def toolkit_map(found: Sequence[tuple[str, Surveyed]], toolkit: str) -> Chart:
+    """A cell for each call surveyed, grouped by module. The keys are ids in the page."""
+    modules = list(dict.fromkeys(one.module for _, one in found))
+    tree: list[dict[str, Any]] = [{"id": "all", "parent": None}]
+    tree += [{"id": f"m{number}", "parent": "all", "name": module} for number, module in enumerate(modules)]
+    numbers = {module: f"m{number}" for number, module in enumerate(modules)}
+    sizes = Counter(one.module for _, one in found)
+    # Within a module in the order of outcomes, so that a colour forms an area; equal sizes keep their order.
+    ordered = sorted(found, key=lambda item: (modules.index(item[1].module), _rank(surveyed_outcome(item[1]))))
+    for number, (link, one) in enumerate(ordered):
+        became = surveyed_outcome(one)
+        tree.append({
+            "id": f"c{number}", "parent": numbers[one.module], "size": 1 + HEAD / sizes[one.module], "link": f"#{link}", "fill": f"url(#p-{became.key})", "ink": f"var(--on-{became.key})",
+            "letter": became.letter, "label": f"{one.call}: {became.word}",
+        })  # fmt: skip
+    height = round(max(120.0, min(640.0 * len(found), 900_000.0 + 120.0 * len(found)) / WIDE + 12 * math.sqrt(len(modules))))
+    title = f"Map of {toolkit} by class"
+    told = f"{len(found):,} cells, one for each call, in {len(modules)} modules; each is a link to its row in the table below."
+    drawing = draw("map", f"map-{toolkit}", title, told, {"tree": tree}, role="group", width=WIDE, height=height)
+    return Chart(drawing, None, title, told)
+
+
+def held_calls(calls: Sequence[HeldCall]) -> Chart | None:
+    """A bar for each call of a profile: how long it took, and how long of that it held."""
+    shown = sorted(calls, key=lambda call: -call.held)[:MOST_HELD]
+    if not shown:
+        return None
+    rows = [
+        {
+            "row": row, "call": call.python, "took": call.seconds, "held": min(call.held, call.seconds),
+            "figures": f"held {seconds(call.held)} of {seconds(call.seconds)}; others waited {seconds(call.waited)}",
+        }
+        for row, call in enumerate(shown)
+    ]  # fmt: skip
+    title = "How long the program's wrapped calls held the GIL"
+    told = "; ".join(f"{call.python} {row['figures']}" for call, row in zip(shown, rows, strict=True)) + "."
+    most = max(call.seconds for call in shown) or 1.0
+    data = {"calls": rows}
+    return Chart(
+        draw("held", "held", title, told, data, width=WIDE, height=28 * len(rows), most=most),
+        draw("held", "heldn", title, told, data, width=NARROW, height=44 * len(rows), narrow=True, most=most),
+        title,
+        told,
+    )  # fmt: skip
+
+
+def loop_stalls(stalls: Sequence[LoopStall], length: float) -> Chart | None:
+    """When an event loop could not turn, and for how long."""
+    if not stalls:
+        return None
+    low = min(0.005, *(max(stall.seconds, 1e-4) for stall in stalls))
+    high = max(0.1, *(stall.seconds * 1.3 for stall in stalls))
+    points = [
+        {
+            "at": stall.at, "length": max(stall.seconds, low), "fill": "var(--partly)" if stall.own else "var(--holds)", "shape": "circle" if stall.own else "square",
+        }
+        for stall in stalls
+    ]  # fmt: skip
+    end = max(length, *(stall.at for stall in stalls))
+    data = {"stalls": points, "times": _time_ticks(end), "lengths": [{"at": at, "label": _round(at)} for at in DECADES if low <= at <= high]}
+    title = "When the event loop was kept from turning, and for how long"
+    worst = max(stalls, key=lambda stall: stall.seconds)
+    told = f"{len(stalls)} stalls; the longest, {seconds(worst.seconds)}, at {seconds(worst.at)} by {worst.python}."
+    return Chart(draw("stalls", "stalls", title, told, data, seconds=end, low=low, high=high), None, title, told)
+
+
+def _longest(pair: Pair) -> float:
+    return max(stall_of(result.window) for result in pair if result and result.window)
+
+
+def _waited(result: CaseResult | None) -> float | None:
+    return stall_of(result.window) if result and result.window else None
+
+
+def _floor(value: float) -> float:
+    """A logarithmic axis has no zero."""
+    return max(value, 0.0005)
+
+
+def _verdict_fill(verdict: str) -> str:
+    if verdict == "releases":
+        return "var(--releases)"
+    return "var(--holds)" if verdict in HOLDING else "var(--soft)"
+
+
+def _rank(became: Outcome) -> int:
+    return ("worse", "holds", "partly", "released", "already", "failed", "unknown", "short", "untested").index(became.key)
+
+
+def _time_ticks(length: float, most: int = 9) -> list[dict[str, Any]]:
+    """At most so many round times from nought on."""
+    if length <= 0:
+        return [{"at": 0.0, "label": "0"}]
+    power = 10.0 ** math.floor(math.log10(length / most))
+    step = next(step for factor in (1, 2, 5, 10) if length / (step := factor * power) <= most)
+    return [{"at": step * number, "label": _round(step * number) if number else "0"} for number in range(int(length / step + 1e-9) + 1)]
+
+
+def _round(at: float) -> str:
+    """A round time on an axis."""
+    return f"{at:g} s" if at >= 1 else f"{at * 1000:.6g} ms"
+
+
+# ------------------------------------------------------------------------------------------ drawing
+
+
+@functools.cache
+def _spec(name: str) -> str:
+    return resources.files("gilgen.templates").joinpath("report", f"{name}.json").read_text(encoding="utf-8")
+
+
+def draw(name: str, prefix: str, title: str, description: str, data: dict[str, list[dict[str, Any]]], *, role: str = "img", **signals: Any) -> Markup:
+    """Draw a specification with these data; the SVG is ready to stand in the page, its names begin with `prefix`.
+
+    `width` and `height` are the drawing's; every other of `signals` must be one of the specification's.
+    """
+    spec = json.loads(_spec(name))
+    for source in spec["data"]:
+        if source["name"] in data:
+            source["values"] = data[source["name"]]
+    for signal, value in signals.items():
+        if signal in {"width", "height"}:
+            spec[signal] = value
+        else:
+            declared = next(one for one in spec["signals"] if one["name"] == signal)
+            declared.pop("update", None)
+            declared["value"] = value
+    return _tidy(vl_convert.vega_to_svg(spec), prefix, title, description, role)
+
+
+_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+_REDUNDANT = {"aria-hidden", "aria-roledescription", "class", "role", "pointer-events", "stroke-miterlimit", "version", "font-family"}
+_PLACES = {"d", "transform", "x", "y", "x2", "y2", "width", "height"}
+_DEFAULTS = {"opacity": "1", "stroke-width": "1", "fill-opacity": "1", "transform": "translate(0,0)"}
+
+
+def _tidy(text: str, prefix: str, title: str, description: str, role: str) -> Markup:
+    """Vega's SVG as a part of the page."""
+    root = ET.fromstring(text)  # noqa: S314 - see the import
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        _tidy_attributes(element, prefix)
+    _drop_empty(root)
+    _join(root)
+    root.attrib = {"class": "chart", "role": role, "viewBox": root.attrib["viewBox"], "aria-labelledby": f"{prefix}-t {prefix}-d"}
+    if role == "img":
+        for link in root.iter("a"):
+            link.attrib |= {"tabindex": "-1", "aria-hidden": "true"}
+    for position, (tag, words) in enumerate((("title", title), ("desc", description))):
+        child = ET.Element(tag, {"id": f"{prefix}-{tag[0]}"})
+        child.text = words
+        root.insert(position, child)
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - serialised, so every text is escaped
+
+
+def _tidy_attributes(element: ET.Element, prefix: str) -> None:
+    attributes = element.attrib
+    link = attributes.pop("{http://www.w3.org/1999/xlink}href", None)
+    label = attributes.pop("aria-label", "")
+    for name in [name for name, value in attributes.items() if name in _REDUNDANT or _DEFAULTS.get(name) == value]:
+        del attributes[name]
+    if link is not None:  # Vega resolves it against an address of its own, and labels what is inside
+        attributes["href"] = "#" + link.rpartition("#")[2]
+        label = next((child.attrib["aria-label"] for child in element if "aria-label" in child.attrib), "")
+        if label:
+            attributes["aria-label"] = label
+    if "id" in attributes:
+        attributes["id"] = f"{prefix}-{attributes['id']}"
+    for name, value in attributes.items():
+        if name == "clip-path":
+            attributes[name] = value.replace("url(#", f"url(#{prefix}-")
+        elif name in _PLACES:
+            attributes[name] = _NUMBER.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), value)
+
+
+def _drop_empty(element: ET.Element) -> None:
+    """Leave out what draws nothing: Vega's backgrounds and foregrounds, and groups around nothing."""
+    for child in list(element):
+        _drop_empty(child)
+        empty_path = child.tag == "path" and ("fill" not in child.attrib and "stroke" not in child.attrib)
+        if empty_path or (child.tag == "g" and len(child) == 0):
+            element.remove(child)
+
+
+def _join(element: ET.Element) -> None:
+    """Make one path of neighbours that differ in nothing but their place."""
+    for child in element:
+        _join(child)
+    joined: list[ET.Element] = []
+    for child in list(element):
+        last = joined[-1] if joined else None
+        alike = last is not None and child.tag == last.tag == "path" and _but_place(child) == _but_place(last)
+        if alike and last is not None and "transform" not in child.attrib:
+            last.attrib["d"] += child.attrib["d"]
+            element.remove(child)
+        else:
+            joined.append(child)
+
+
+def _but_place(element: ET.Element) -> dict[str, str]:
+    return {name: value for name, value in element.attrib.items() if name != "d"}
