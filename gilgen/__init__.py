@@ -6,6 +6,8 @@ In a program, after `gilgen fix vtk itk` has built and installed the shim wheels
     gilgen.activate("vtk", "itk")
 
 Only what `activate` needs is imported here, and that is the standard library.
+
+PYTEST_DONT_REWRITE: under `gilgen run -m pytest` this module is there before pytest, which would warn that it is.
 """
 
 from gilgen._version import __version__

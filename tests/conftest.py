@@ -14,6 +14,8 @@ from nursery import Nursery
 
 __all__ = ()
 
+pytest_plugins = ("pytester",)
+
 # A shell's background job ignores interrupts, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
