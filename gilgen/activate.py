@@ -114,9 +114,9 @@ def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "pipeline", st
         toolkits: "vtk", "itk" or both; all whose shim wheel is installed when none is named.
         guard: how far a running call keeps others away: "data" (its object, the filters upstream of it, and the
             data that they work on), "pipeline" (the object and the filters), "object", or "none". Or globs of
-            Python names with a level each, for example {"vtkMyFilter.*": "object", "*": "pipeline"}; the first
+            Python names with a level each, for example `{"vtkMyFilter.*": "object", "*": "pipeline"}`; the first
             that matches counts, and "pipeline" where none does. What the configuration chose when the shims
-            were made stays, unless a glob other than "*" names it.
+            were made stays, unless a glob other than `"*"` names it.
         strict: warn (`RaceWarning`) when a method without a shim is called on an object that another thread has
             inside a released call. For finding races in tests: it slows every call that Python makes.
 
