@@ -107,3 +107,9 @@ class UnknownMethodError(GilgenError):
     """A Python name that no class of the toolkit has."""
 
     exit_code = 22
+
+
+class CaseError(GilgenError):
+    """A user's file of cases cannot be read, or what it has is no case."""
+
+    exit_code = 23

@@ -1,73 +1,89 @@
 """What is called: one record a case, with real work on data of some size.
 
-A toolkit's cases stand in the module of its name. Adding a case is adding a record there.
+A toolkit's cases stand in the package of its name, by theme; adding one is adding a record there. A user's own
+stand in a file or in an installed package, as plain functions: see `user`.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib.metadata
+import os
+from types import ModuleType
+
+from gilgen.diagnostics.cases import user
+from gilgen.diagnostics.cases.record import Case, Work, nothing
+from gilgen.diagnostics.cases.user import case, load_file
 
 from gilgen.errors import ToolkitNotFoundError
 
+__all__ = (
+    "GROUP",
+    "MODULES",
+    "Case",
+    "Work",
+    "case",
+    "cases_of",
+    "find",
+    "installed",
+    "load_file",
+    "module",
+    "nothing",
+)
+
 MODULES = {"vtk": "gilgen.diagnostics.cases.vtk", "itk": "gilgen.diagnostics.cases.itk"}
-"""Where each toolkit's cases stand. Such a module has `CASES`, `load()` and `single_threaded()`."""
+"""Where each toolkit's cases stand. Such a module has `CASES`, `load()`, `single_threaded()` and `all_threads()`."""
+
+GROUP = "gilgen.cases"
+"""The entry point group in which an installed package names a module with cases."""
 
 
-def nothing() -> None:
-    """Reset nothing: the call does its full work each time."""
+def installed() -> dict[str, str]:
+    """Cases that installed packages bring: the entry point's name and the module's."""
+    return {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One prepared piece of work on its own data.
+def find(source: str) -> str:
+    """The name of the module that has the cases, for `module` here and in another process.
 
-    Attributes:
-        call: what is measured; no arguments.
-        reset: run outside the measurement before each call, so that `call` does its full work again.
-    """
-
-    call: Callable[[], object]
-    reset: Callable[[], object] = nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One call to measure.
-
-    Attributes:
-        name: short and unique within the toolkit, "obb-tree".
-        toolkit: "vtk", "itk" or "control".
-        call: the Python call, as a user would look for it.
-        make: prepares fresh work, independent of all other, for a size.
-        size: where calibration begins. The call's time grows about in proportion to the size.
-        limit: calibration goes no further than this; it bounds memory.
-        quick: part of the short run.
-    """
-
-    name: str
-    toolkit: str
-    call: str
-    make: Callable[[int], Work]
-    size: int
-    limit: int
-    quick: bool = False
-
-
-def cases_of(toolkit: str) -> tuple[Case, ...]:
-    """All cases of a toolkit. Reading them does not import the toolkit.
+    Args:
+        source: a toolkit, the name of an entry point in the group "gilgen.cases", or a Python file's path.
 
     Raises:
-        ToolkitNotFoundError: gilgen has no cases for a toolkit of this name.
+        ToolkitNotFoundError: there are no cases of that name.
+        CaseError: there is no such file.
     """
-    try:
-        module = importlib.import_module(MODULES[toolkit])
-    except KeyError:
-        known = " and ".join(MODULES)
+    if source.endswith(".py") or os.sep in source:
+        return user.name_of(source)
+    known = installed() | MODULES
+    if source not in known:
         raise ToolkitNotFoundError(
-            f"There are no cases for {toolkit!r}.",
-            f"gilgen knows {known}: gilgen diagnose {' '.join(MODULES)}",
-        ) from None
-    cases: tuple[Case, ...] = module.CASES
+            f"There are no cases for {source!r}.",
+            f"gilgen knows {' and '.join(known)}: gilgen diagnose {' '.join(known)}\n"
+            "Cases of your own: gilgen diagnose --cases my_cases.py",
+        )
+    return known[source]
+
+
+def module(name: str) -> ModuleType:
+    """A module that has `CASES` and the functions that go with them, by the name that `find` gave.
+
+    Raises:
+        CaseError: it is a user's and cannot be used; the message says why and what to do.
+    """
+    if name.startswith(user.FILE):
+        return load_file(name.removeprefix(user.FILE))
+    if name in MODULES.values():
+        return importlib.import_module(name)
+    return user.adopted(user.imported(name))
+
+
+def cases_of(source: str) -> tuple[Case, ...]:
+    """All cases of a toolkit, a file or an entry point. Reading a toolkit's does not import it.
+
+    Raises:
+        ToolkitNotFoundError: gilgen has no cases of this name.
+        CaseError: a user's file or module cannot be used.
+    """
+    cases: tuple[Case, ...] = module(find(source)).CASES
     return cases
