@@ -179,15 +179,15 @@ def timed_row(call: Callable[[], object], reset: Callable[[], object], count: in
 
     Only for what `runs_bytecode` denies: the interpreter gives the GIL up between bytecodes, C does not.
     """
-    turns = itertools.chain.from_iterable(itertools.repeat((reset, call), count))
+    turns, length = itertools.chain.from_iterable(itertools.repeat((reset, call), count)), 2 * count
     if reset is nothing:
-        turns = itertools.repeat(call, count)
+        turns, length = itertools.repeat(call, count), count
     times = [time.perf_counter]
     results = map(operator.call, itertools.chain(times, turns, times))
-    ends = collections.deque[float](maxlen=1)
-    start = next(results)
-    ends.extend(results)  # type: ignore[arg-type]  # only the last one stays, and that is a time
-    return start, ends[0]  # type: ignore[return-value]
+    edges = itertools.chain((True,), itertools.repeat(False, length), (True,))  # noqa: FBT003 - which results are kept
+    # One bytecode takes both times, with all that lies between them.
+    start, end = itertools.compress(results, edges)
+    return start, end  # type: ignore[return-value]
 
 
 def runs_bytecode(*functions: Callable[[], object]) -> bool:
@@ -344,6 +344,9 @@ def prove(work: Work, is_clear: Callable[[Window, int], bool]) -> Proof:
     count = row_of(work, found[0][0].duration)
     if count > 1:
         found = [_watch_row(work, count)]
+        if found[0][0].duration < TOO_SHORT:  # alone, the first one took longer than each of them
+            count = min(ROW_LIMIT, round(count * ROW / max(found[0][0].duration, 1e-6)))
+            found = [_watch_row(work, count)]
     while len(found) < WINDOWS and not is_clear(found[-1][0], len(found)):
         if count > 1:
             found.append(_watch_row(work, count))
