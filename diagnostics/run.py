@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gilgen.diagnostics import controls
-from gilgen.diagnostics.cases import MODULES, Case, cases_of
+from gilgen.diagnostics.cases import MODULES, Case, cases_of, find
 from gilgen.diagnostics.isolate import DEADLINE, Nursery
 
 from gilgen._version import __version__
@@ -40,40 +40,43 @@ class Choice:
     """What a run is to do.
 
     Attributes:
-        toolkits: "vtk", "itk" or both.
+        sources: where the cases are from: toolkits, entry points of installed packages, files of the user's own.
         patterns: shell patterns; a case runs if its name or call matches one. Empty: all.
         halves: "before" (plain), "after" (with shims) or both.
         deadline: seconds for each case.
         quick: the telling cases only, without py-spy and repetitions.
     """
 
-    toolkits: tuple[str, ...]
+    sources: tuple[str, ...]
     patterns: tuple[str, ...] = ()
     halves: tuple[Half, ...] = HALVES
     deadline: float = DEADLINE
     quick: bool = False
     _cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)
 
-    def cases(self, toolkit: str) -> tuple[Case, ...]:
-        """The toolkit's cases that were chosen."""
-        if toolkit not in self._cases:
-            self._cases[toolkit] = tuple(case for case in cases_of(toolkit) if self._wants(case))
-        return self._cases[toolkit]
+    def cases(self, source: str) -> tuple[Case, ...]:
+        """The source's cases that were chosen. What users bring has no short run: all of it is measured."""
+        if source not in self._cases:
+            self._cases[source] = tuple(case for case in cases_of(source) if self._wants(case, source))
+        return self._cases[source]
 
-    def _wants(self, case: Case) -> bool:
+    @property
+    def toolkits(self) -> tuple[str, ...]:
+        """The toolkits that the chosen cases call."""
+        return tuple(dict.fromkeys(toolkit for source in self.sources for case in self.cases(source) for toolkit in case.toolkits))
+
+    def _wants(self, case: Case, source: str) -> bool:
         if self.patterns:
             return any(
                 fnmatch.fnmatchcase(text, pattern)
                 for pattern in self.patterns
                 for text in (case.name, case.call)
             )
-        return case.quick or not self.quick
+        return case.quick or not self.quick or source not in MODULES
 
     def count(self) -> int:
         """How many measurements that makes at most, controls included."""
-        return len(controls.CASES) + sum(len(self.cases(toolkit)) for toolkit in self.toolkits) * len(
-            self.halves
-        )
+        return len(controls.CASES) + sum(len(self.cases(source)) for source in self.sources) * len(self.halves)
 
 
 def diagnose(choice: Choice, progress: Callable[[str], object]) -> Report:
@@ -94,8 +97,8 @@ def diagnose(choice: Choice, progress: Callable[[str], object]) -> Report:
     ]
     shown = _controls(choice, progress)
     results: list[CaseResult] = []
-    for toolkit in choice.toolkits:
-        found, remarks = _toolkit(toolkit, choice, progress)
+    for source in choice.sources:
+        found, remarks = _source(source, choice, progress)
         results += found
         notices += remarks
     return Report(
@@ -116,16 +119,16 @@ def check(choice: Choice) -> None:
             "This Python runs without a GIL: no call can hold it.",
             "Run `gilgen diagnose` with PYTHON_GIL=1 or another Python.",
         )
+    for source in choice.sources:
+        if not choice.cases(source):
+            names = ", ".join(case.name for case in cases_of(source))
+            raise GilgenError(
+                f"No case of {source} matches {' '.join(choice.patterns)}.", f"Give --case one of: {names}"
+            )
     for toolkit in choice.toolkits:
-        chosen = choice.cases(toolkit)
         if importlib.util.find_spec(toolkit) is None:
             raise ToolkitNotFoundError(
                 f"{toolkit} is not installed in this environment.", f"Install it: pip install {toolkit}"
-            )
-        if not chosen:
-            names = ", ".join(case.name for case in cases_of(toolkit))
-            raise GilgenError(
-                f"No case of {toolkit} matches {' '.join(choice.patterns)}.", f"Give --case one of: {names}"
             )
 
 
@@ -168,20 +171,23 @@ def _controls(choice: Choice, progress: Callable[[str], object]) -> tuple[CaseRe
     return tuple(results)
 
 
-def _toolkit(
-    toolkit: str, choice: Choice, progress: Callable[[str], object]
+def _source(
+    source: str, choice: Choice, progress: Callable[[str], object]
 ) -> tuple[list[CaseResult], list[str]]:
     results = []
-    with Nursery(MODULES[toolkit]) as nursery:
-        reason = _why_no_shims(toolkit, nursery, choice)
-        halves = tuple(half for half in choice.halves if half == "before" or not reason)
-        for case in choice.cases(toolkit):
-            for half in halves:
-                results.append(
-                    _measure(nursery, case, choice, (toolkit,) if half == "after" else (), CASE_ATTEMPTS)
-                )
-                progress(f"{case.call} {half}")
-    return results, [reason] if reason else []
+    with Nursery(find(source)) as nursery:
+        reasons = {toolkit: _why_no_shims(toolkit, nursery, choice) for toolkit in _toolkits(choice.cases(source))}
+        for case in choice.cases(source):
+            active = tuple(toolkit for toolkit in case.toolkits if not reasons[toolkit])
+            for half in choice.halves:
+                if half == "before" or active:
+                    results.append(_measure(nursery, case, choice, active if half == "after" else (), CASE_ATTEMPTS))
+                    progress(f"{case.call} {half}")
+    return results, list(filter(None, reasons.values()))
+
+
+def _toolkits(cases: Sequence[Case]) -> list[str]:
+    return sorted({toolkit for case in cases for toolkit in case.toolkits})
 
 
 def _why_no_shims(toolkit: str, nursery: Nursery, choice: Choice) -> str:

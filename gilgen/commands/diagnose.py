@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gilgen import store
-from gilgen.commands.common import counted, json_option, output, toolkits_argument, write_json
+from gilgen.commands.common import counted, json_option, output, write_json
 from gilgen.diagnostics import report as reporting
 from gilgen.diagnostics.isolate import DEADLINE
 from gilgen.diagnostics.run import HALVES, Choice, diagnose
@@ -15,7 +15,15 @@ from gilgen.errors import InvalidRunError
 
 
 @click.command()
-@toolkits_argument
+@click.argument("toolkits", nargs=-1, metavar="[TOOLKIT]...")
+@click.option(
+    "--cases",
+    "files",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="A Python file with cases of your own; may be repeated.",
+)
 @click.option(
     "--case",
     "patterns",
@@ -40,6 +48,7 @@ from gilgen.errors import InvalidRunError
 @json_option
 def command(
     toolkits: tuple[str, ...],
+    files: tuple[str, ...],
     patterns: tuple[str, ...],
     only: str | None,
     deadline: float,
@@ -47,15 +56,27 @@ def command(
     *,
     quick: bool,
 ) -> None:
-    """Measure real calls, before and after.
+    r"""Measure real calls, before and after.
 
     Each case runs in its own process with a deadline, first as the wheel has it, then with the shims.
-    Three witnesses look at it: ticks of another thread inside the call, two calls at once against two
-    in turn, and py-spy from outside. Calls whose answer is known are part of every run; if one of them
-    reads wrong, the run is invalid (exit code 20).
+    Four witnesses look at it: ticks of another thread inside the call, two calls at once against two
+    in turn, py-spy, and the kernel, which shows who waits for the GIL. Calls whose answer is known are
+    part of every run; if one of them reads wrong, the run is invalid (exit code 20).
+
+    \b
+      gilgen diagnose vtk itk --quick
+      gilgen diagnose vtk --case 'vtk*Locator.BuildLocator'
+      gilgen diagnose --cases my_cases.py      a file with functions such as
+                                               def case_smooth(size=1000): ... return lambda: smooth(data)
+
+    TOOLKIT may also be the name under which an installed package brings cases (entry point group
+    "gilgen.cases").
     """
+    sources = tuple(dict.fromkeys((*toolkits, *(path if path.endswith(".py") else str(Path(path).absolute()) for path in files))))
+    if not sources:
+        raise click.UsageError("Name what to measure: gilgen diagnose vtk itk, or --cases FILE")
     halves = tuple(half for half in HALVES if only in {None, half})
-    choice = Choice(tuple(dict.fromkeys(toolkits)), patterns, halves, deadline, quick)
+    choice = Choice(sources, patterns, halves, deadline, quick)
     with counted("Measuring", choice.count()) as advance:
         report = diagnose(choice, advance)
     store.write(reporting.last_report(), report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from gilgen.diagnostics import controls, report, run, verdict, window
@@ -11,7 +12,7 @@ from gilgen.diagnostics.cases import cases_of
 
 from gilgen import commands, store
 from gilgen.errors import GilgenError, ToolkitNotFoundError, UnsupportedError
-from gilgen.model import CaseResult, Report
+from gilgen.model import CaseResult, Coverage, Report
 
 
 @pytest.mark.parametrize("control", controls.CONTROLS, ids=lambda control: control.case.name)
@@ -83,6 +84,15 @@ class FakeNursery:
         return result_of(case, found, shims=bool(activate))
 
 
+COVERAGE = Coverage(wrapped=100, candidates=10, direct=7, through=2)
+
+
+def manifest_of(toolkit):
+    if toolkit != "vtk":
+        raise ToolkitNotFoundError(f"no shims for {toolkit}")
+    return SimpleNamespace(coverage=COVERAGE)
+
+
 @pytest.fixture
 def fake(monkeypatch, tmp_path):
     monkeypatch.setattr(FakeNursery, "answers", {})
@@ -91,6 +101,7 @@ def fake(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "Nursery", FakeNursery)
     monkeypatch.setattr(run, "installed", lambda: ("vtk", "itk"))
     monkeypatch.setattr(run.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(run, "manifest_of", manifest_of)
     monkeypatch.setenv("GILGEN_CACHE_DIR", str(tmp_path / "cache"))
     return FakeNursery
 
@@ -103,6 +114,7 @@ def test_a_run_with_good_controls_is_valid_and_measures_every_case_both_ways(fak
     made = diagnose()
     assert made.valid
     assert len(made.results) == 2 * len(cases_of("vtk"))
+    assert made.coverage == {"vtk": COVERAGE}
     assert ("obb-tree", ()) in fake.ran
     assert ("obb-tree", ("vtk",)) in fake.ran
     assert report.headline(made).startswith(f"{len(cases_of('vtk'))} of {len(cases_of('vtk'))} calls")
@@ -228,3 +240,23 @@ def test_only_one_half(only, shims):
 def test_a_report_before_any_diagnosis_says_what_to_do(capsys):
     assert commands.invoke(["report"]) == 14
     assert "gilgen diagnose" in capsys.readouterr().err
+
+
+OWN_CASES = """
+import functools, ctypes
+def case_held(size=50_000):
+    return functools.partial(ctypes.PyDLL(None).usleep, size)
+def case_free(size=50_000):
+    return functools.partial(ctypes.CDLL(None).usleep, size)
+"""
+
+
+def test_a_users_file_is_measured_with_the_controls_and_once_where_it_calls_no_toolkit(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(OWN_CASES)
+    made = run.diagnose(run.Choice((str(file),), quick=True), lambda _: None)
+    assert made.coverage == {}
+    found = {result.call: result.verdict for result in made.results}
+    assert found["held"] in {"holds", "unknown"}
+    assert found["free"] in {"releases", "unknown"}
+    assert not any(result.shims for result in made.results)
