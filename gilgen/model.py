@@ -373,10 +373,15 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """py-spy from outside: of `samples` taken while the call ran, `holding` found the caller with the GIL."""
+    """A sampler from outside: of `samples` taken while the call ran, `holding` found the caller with the GIL.
+
+    Attributes:
+        sampler: "py-spy", or "profiling.sampling" of the standard library, from Python 3.15 on.
+    """
 
     samples: int
     holding: int
+    sampler: str = "py-spy"
 
 
 State = Literal["call", "runs", "waits", "sleeps"]
@@ -517,6 +522,7 @@ class LoopStall:
     """One time an event loop could not turn: `at` seconds after the start, for `seconds`, because of `python` called at `file`:`line`.
 
     `own` is true when the loop's own thread made the call: releasing the GIL does not help there; another thread does.
+    `task` is asyncio's name of the task that was running then, and its coroutine's.
     """
 
     loop: str
@@ -527,6 +533,7 @@ class LoopStall:
     file: str
     line: int
     own: bool
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,7 +543,8 @@ class Profile:
     Attributes:
         program: its name, without folders.
         seconds: how long it ran under the profile.
-        how: "monitor" (calls seen from inside, waits from outside) or "py-spy" (a running process, sampled).
+        how: "monitor" (calls seen from inside, waits from outside) or "py-spy" (a running process, sampled: there `held` is
+            the share of the samples that found the call with the GIL, and nothing tells how often it was called).
         exit_code: of the program; None where it was still running.
         calls: what held longest first.
         stalls: of event loops, longest first.

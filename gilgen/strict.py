@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from types import FrameType, ModuleType
 from typing import Any
 
+from gilgen import naming
+
 TOOL_ID = 4
 """Which of `sys.monitoring`'s tools this is: 0 to 3 and 5 are meant for debuggers, coverage, profilers and optimisers."""
 
@@ -117,7 +119,7 @@ def _address(owner: Any) -> int:
 
 def _warn(guarded: Guarded, kind: type, function: str, holder: int) -> None:
     bases = [base.__name__ for base in kind.__mro__]
-    method = next((function.removeprefix(f"{base}_") for base in bases if function.startswith(f"{base}_")), function)
+    method = naming.method_of(function, kind)
     if any(f"{base}.{method}" in guarded.methods for base in bases):
         return
     name = f"{kind.__name__}.{method}"

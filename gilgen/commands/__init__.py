@@ -17,7 +17,9 @@ from gilgen.errors import GilgenError
 VERBS = (
     "fix",
     "run",
+    "profile",
     "diagnose",
+    "survey",
     "report",
     "check",
     "audit",

@@ -41,12 +41,12 @@ def json_option(function: Function) -> Function:
         "json_file",
         type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
         metavar="FILE",
-        callback=_make_room,
+        callback=make_room,
         help="Write the result as JSON to FILE (- for standard output).",
     )(function)
 
 
-def _make_room(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
+def make_room(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
     """Where JSON goes to standard output, everything else goes to standard error."""
     output.file = sys.stderr if str(file) == "-" else sys.stdout
     return file

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-from pathlib import Path
-
 import click
 
 from gilgen.activate import GUARDS, activate
-from gilgen.errors import GilgenError
 from gilgen.model import Guard
+from gilgen.program import run
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -29,14 +25,4 @@ def command(module: bool, toolkits: str | None, guard: Guard, strict: bool, prog
       gilgen run -m pytest tests
     """
     activate(*(toolkits.split(",") if toolkits else ()), guard=guard, strict=strict)
-    if module:
-        sys.argv = [program, *arguments]  # runpy puts the module's own path in its place
-        sys.path[0] = str(Path.cwd())
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
-        return
-    path = Path(program)
-    if not path.exists():
-        raise GilgenError(f"There is no program {program}.", "Name a Python file, or a module with -m.")
-    sys.argv = [program, *arguments]
-    sys.path[0] = str(path.resolve() if path.is_dir() else path.resolve().parent)
-    runpy.run_path(program, run_name="__main__")
+    run(program, arguments, module=module)

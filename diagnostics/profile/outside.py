@@ -1,0 +1,189 @@
+"""Starts the program, looks at its threads while they are kept out, and makes the profile when it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gilgen.diagnostics import waits
+from gilgen.diagnostics.profile.attribution import Attribution, Look
+from gilgen.diagnostics.profile.stream import Reader
+from gilgen.diagnostics.run import environment
+
+from gilgen.model import Profile
+
+LOOK = 0.002
+"""Seconds between looks while the heartbeat is not heard."""
+
+SILENT = 0.003
+"""Seconds without a tick after which the looks begin."""
+
+CALM = 0.02
+"""Seconds between looks while nobody is kept out: for the timelines, and cheap."""
+
+DRAIN = 0.05
+"""Seconds between readings of what the process wrote."""
+
+LONG = 1.0
+"""After so many seconds of one hold, looks become rarer."""
+
+KILLS = 3
+"""The interrupt with which the program is killed: it had two to end by itself."""
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+_FROM_TERMINAL = 0x80
+"""si_code of a signal that the kernel sent (SI_KERNEL): the terminal's, which the program has got itself."""
+
+
+def profile(program: str, arguments: tuple[str, ...], *, module: bool, shims: bool, notify: Callable[[str], None]) -> Profile:
+    """Run a program under the profile until it ends.
+
+    Args:
+        program: a Python file, or with `module` a module's name.
+        arguments: the program's own.
+        module: as `python -m` does.
+        shims: activate the shims of all toolkits before.
+        notify: told what the user should know at once.
+    """
+    folder = Path.cwd() if module else Path(program).resolve().parent
+    with tempfile.TemporaryDirectory(prefix="gilgen-profile-") as scratch:
+        options = json.dumps({"module": module, "shims": shims})
+        command = [sys.executable, "-m", "gilgen.diagnostics.profile.inside", scratch, options, program, *arguments]
+        started = time.perf_counter()
+        process = subprocess.Popen(command)
+        session = Session(process, Reader(Path(scratch)), Attribution(folder), notify)
+        session.run()
+    seconds = (session.attribution.ended or time.perf_counter()) - (session.attribution.started or started)
+    calls = session.attribution.calls()
+    return Profile(
+        environment=environment(sorted({call.toolkit for call in calls if call.toolkit})),
+        program=f"-m {program}" if module else Path(program).name,
+        seconds=seconds,
+        how="monitor",
+        exit_code=process.returncode,
+        calls=calls,
+        stalls=session.attribution.longest_stalls(),
+        timelines=session.attribution.timelines(),
+        notices=tuple(session.notices()),
+    )
+
+
+class Session:
+    """One run of the program."""
+
+    def __init__(self, process: subprocess.Popen[bytes], reader: Reader, attribution: Attribution, notify: Callable[[str], None]) -> None:
+        self.process = process
+        self.reader = reader
+        self.attribution = attribution
+        self.notify = notify
+        self._runtime: range | None = None
+        self._seen = False
+        self._blind = False
+        self._interrupts = 0
+        self._gone = False
+
+    def run(self) -> None:
+        """Look, read and pass signals on until the program has ended."""
+        waited = {*PASSED_ON, signal.SIGCONT}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+        try:
+            drained = looked = last = time.perf_counter()
+            while self.process.poll() is None:
+                received = signal.sigtimedwait(waited, LOOK)
+                now = time.perf_counter()
+                if received is not None:
+                    self._signal(received, last, now)
+                last = now
+                silent = now - (self.reader.beat() or now)
+                pause = LOOK if SILENT < silent < LONG else CALM
+                if now - looked >= pause * 0.9:
+                    looked = now
+                    self._look()
+                if now - drained >= DRAIN or not self.attribution.heart:
+                    drained = now
+                    self.attribution.take(self.reader.read(), looked if self._runtime else math.inf)
+        finally:
+            # Pending ones were meant for the program, which has ended.
+            while signal.sigtimedwait(waited, 0) is not None:
+                pass
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.attribution.take(self.reader.read(last=True))
+        self.attribution.finish()
+
+    def _signal(self, received: signal.struct_siginfo, last: float, now: float) -> None:
+        if received.si_signo == signal.SIGCONT:
+            self.attribution.stopped.append((last - DRAIN, now + DRAIN))
+            return
+        if received.si_signo == signal.SIGINT:
+            self._interrupts += 1
+            if self._interrupts >= KILLS:
+                self.process.kill()
+                return
+            self.notify(f"Waiting for the program to end; it is killed at the {'next' if self._interrupts == KILLS - 1 else 'third'} interrupt. The profile is kept.")
+        if received.si_code != _FROM_TERMINAL:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(received.si_signo)
+
+    def _look(self) -> None:
+        """Look at every thread of the program that is known, and at the heartbeat."""
+        found = self.attribution
+        pid = found.pid
+        if not found.heart or self._gone:
+            return
+        if self._runtime is None and not self._blind:
+            self._runtime = waits.runtime_of(pid)
+            self._blind = self._runtime is None
+        if self._runtime is None:
+            return
+        state = waits.look(pid, found.heart, self._runtime)
+        if state is None:
+            self._gone = not os.path.exists(f"/proc/{pid}/task/{found.heart}")  # noqa: PTH110 - asked often
+            return
+        self._seen = True
+        found.looks.of[found.heart].append(Look(time.perf_counter(), state, 0.0))
+        for thread in list(found.names):
+            state = waits.look(pid, thread, self._runtime)
+            if state is not None:
+                found.looks.of[thread].append(Look(time.perf_counter(), state, _delay(pid, thread)))
+
+    def notices(self) -> list[str]:
+        """What a reader of the profile should know."""
+        found = self.attribution
+        said = []
+        code = self.process.returncode
+        if code < 0:
+            said.append(f"The program was ended by {signal.Signals(-code).name}. What was seen before is here.")
+        if found.started is None:
+            said.append("The program ended before the profile could begin.")
+        elif not self._seen:
+            said.append("The kernel did not let gilgen look at the program's threads (ptrace), so nothing is said of who waited. `gilgen doctor` says more.")
+        if found.started is not None and found.ended is None and code >= 0:
+            said.append("The program left without Python's own end (os._exit or exec), so its last moments are not here.")
+        if not found.complete:
+            said.append("The program set a profile function of its own (sys.setprofile), which ended this one in that thread.")
+        if found.unclear > 0.01:  # noqa: PLR2004 - less is not worth a word
+            said.append(f"{found.unclear:.2f} s were held by one of several calls, and nothing told which.")
+        if found.errors:
+            said.append(f"{found.errors} calls could not be read.")
+        if found.stalled > len(found.stalls):
+            said.append(f"There were {found.stalled} stalls of event loops; the {len(found.stalls)} longest are here.")
+        return said
+
+
+def _delay(pid: int, thread: int) -> float:
+    """How many seconds a thread has waited for a processor; 0 where the kernel does not tell."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:  # noqa: PTH123 - asked often
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
