@@ -73,6 +73,21 @@ def binary_volume(samples: int) -> Any:
     )
 
 
+def full_volume(samples: int) -> Any:
+    """A volume of about so many bytes that are all 1."""
+    return passed("vtkImageThreshold", binary_volume(samples), ThresholdByLower=255.0, SetInValue=1)
+
+
+def slab(samples: int) -> Any:
+    """A volume of 128 x 128 samples a slice whose sides a fast Fourier transform takes well."""
+    depth = 2 ** max(1, round(np.log2(max(2, samples >> 14))))
+    values = np.random.default_rng(7).random(depth << 14, dtype=np.float32)
+    image = library().vtkImageData()
+    image.SetDimensions(128, 128, depth)
+    image.GetPointData().SetScalars(numpy_support().numpy_to_vtk(values, deep=True))
+    return image
+
+
 def picture(pixels: int) -> Any:
     """A square of about so many pixels in three colours of one byte, with structure and a little noise."""
     module = library()
@@ -263,5 +278,6 @@ def tree(vertices: int) -> Any:
 
 
 def numbers(count: int) -> Any:
-    """An array of about so many random floats."""
-    return points(count // 3).GetPoints().GetData()
+    """An array of about so many random floats, three a tuple."""
+    values = np.random.default_rng(10).random((max(8, count // 3), 3), dtype=np.float32)
+    return numpy_support().numpy_to_vtk(values, deep=True)

@@ -8,11 +8,13 @@ from gilgen.diagnostics.cases.vtk.data import (
     bytes_volume,
     flat_points,
     flow,
+    full_volume,
     grid,
     library,
     points,
     polylines,
     prepared,
+    slab,
     structured,
     surface,
     table,
@@ -87,7 +89,7 @@ def _glyphs(size: int) -> Work:
 
 
 def _seeds(size: int) -> Work:
-    volume = binary_volume(size)
+    volume = full_volume(size)
     connect = prepared(
         "vtkImageSeedConnectivity", volume, SetInputConnectValue=1, SetOutputConnectedValue=255
     )
@@ -165,11 +167,11 @@ CASES = (
     update(
         "anisotropic", "vtkImageAnisotropicDiffusion3D", wavelet, 500_000, 8_000_000, SetNumberOfIterations=4
     ),
-    update("fft", "vtkImageFFT", wavelet, 500_000, 8_000_000, SetDimensionality=3),
+    update("fft", "vtkImageFFT", slab, 500_000, 8_000_000, SetDimensionality=3),
     Case("reslice", "vtk", "vtkImageReslice.Update", _reslice, 1_000_000, 16_000_000),
     update("histogram", "vtkImageAccumulate", bytes_volume, 8_000_000, 64_000_000),
     update("image-components", "vtkImageConnectivityFilter", binary_volume, 4_000_000, 32_000_000),
-    Case("image-seeds", "vtk", "vtkImageSeedConnectivity.Update", _seeds, 1_000_000, 16_000_000),
+    Case("image-seeds", "vtk", "vtkImageSeedConnectivity.Update", _seeds, 4_000_000, 64_000_000),
     update("contour", "vtkContourFilter", wavelet, 2_000_000, 16_000_000, SetValue=(0, 150.0)),
     update("flying-edges", "vtkFlyingEdges3D", wavelet, 8_000_000, 64_000_000, SetValue=(0, 150.0)),
     update("marching-cubes", "vtkMarchingCubes", wavelet, 2_000_000, 16_000_000, SetValue=(0, 150.0)),
@@ -189,12 +191,12 @@ CASES = (
     update("voxels", "vtkImplicitModeller", surface, 1_000, 100_000, SetSampleDimensions=(20, 20, 20)),
     update("splat", "vtkGaussianSplatter", points, 2_000, 1_000_000, SetSampleDimensions=(60, 60, 60)),
     update("tubes", "vtkTubeFilter", polylines, 40_000, 1_000_000, SetNumberOfSides=12, SetRadius=0.02),
-    Case("streamlines", "vtk", "vtkStreamTracer.Update", _streamlines, 100, 20_000),
-    Case("probe", "vtk", "vtkProbeFilter.Update", _probe, 200_000, 4_000_000),
+    Case("streamlines", "vtk", "vtkStreamTracer.Update", _streamlines, 3_000, 50_000),
+    Case("probe", "vtk", "vtkProbeFilter.Update", _probe, 2_000_000, 8_000_000),
     Case("glyphs", "vtk", "vtkGlyph3D.Update", _glyphs, 20_000, 400_000),
-    Case("cut", "vtk", "vtkCutter.Update", _cutter, 2_000_000, 8_000_000),
-    Case("clip", "vtk", "vtkClipDataSet.Update", _clip, 400_000, 4_000_000),
-    update("tetrahedralise", "vtkDataSetTriangleFilter", grid, 200_000, 2_000_000),
+    Case("cut", "vtk", "vtkCutter.Update", _cutter, 4_000_000, 12_000_000),
+    Case("clip", "vtk", "vtkClipDataSet.Update", _clip, 20_000, 400_000),
+    update("tetrahedralise", "vtkDataSetTriangleFilter", grid, 16_000, 400_000),
     update("outer-surface", "vtkDataSetSurfaceFilter", tetrahedra, 1_000_000, 8_000_000),
     update("outliers", "vtkStatisticalOutlierRemoval", points, 50_000, 2_000_000, SetSampleSize=20),
     update("cloud-normals", "vtkPCANormalEstimation", points, 20_000, 1_000_000, SetSampleSize=20),

@@ -7,6 +7,7 @@ context, so these cases run on the main thread and never two at once; a shim mus
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import time
@@ -71,6 +72,7 @@ def _tried(attempt: Callable[[], bool], patience: float = PATIENCE) -> bool:
     if process == 0:
         worked = False
         with contextlib.suppress(Exception):
+            faulthandler.disable()
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             os.dup2(null, 2)

@@ -26,7 +26,7 @@ from gilgen.diagnostics.cases.vtk.kinds import write
 
 CASES = (
     # Meshes.
-    write("ply-writer", "vtkPLYWriter", surface, "ply", 100_000, 2_000_000, quick=True),
+    write("ply-writer", "vtkPLYWriter", surface, "ply", 1_000_000, 4_000_000, quick=True),
     write("stl-writer", "vtkSTLWriter", surface, "stl", 50_000, 2_000_000),
     write("obj-writer", "vtkOBJWriter", surface, "obj", 50_000, 2_000_000),
     write(
@@ -59,7 +59,7 @@ CASES = (
         "data-set-writer", "vtkDataSetWriter", tetrahedra, "vtk", 100_000, 4_000_000, SetFileTypeToBinary=()
     ),
     write("table-writer", "vtkTableWriter", table, "vtk", 100_000, 4_000_000),
-    write("graph-writer", "vtkGraphWriter", graph, "vtk", 100_000, 4_000_000),
+    write("graph-writer", "vtkGraphWriter", graph, "vtk", 400_000, 1_000_000),
     write("tree-writer", "vtkTreeWriter", tree, "vtk", 100_000, 4_000_000),
     write("blocks-writer", "vtkCompositeDataWriter", blocks, "vtk", 100_000, 4_000_000),
     # VTK's XML formats.
@@ -90,12 +90,12 @@ CASES = (
     # Volumes.
     write("meta-writer", "vtkMetaImageWriter", wavelet, "mha", 1_000_000, 16_000_000),
     write("nifti-writer", "vtkNIFTIImageWriter", bytes_volume, "nii.gz", 1_000_000, 32_000_000),
-    write("minc-writer", "vtkMINCImageWriter", wavelet, "mnc", 1_000_000, 32_000_000),
-    write("netcdf-writer", "vtkNetCDFCFWriter", wavelet, "nc", 1_000_000, 32_000_000),
+    write("minc-writer", "vtkMINCImageWriter", wavelet, "mnc", 16_000_000, 32_000_000),
+    write("netcdf-writer", "vtkNetCDFCFWriter", wavelet, "nc", 24_000_000, 40_000_000),
     # Simulations, tables, archives.
     write("hdf-writer", "vtkHDFWriter", grid, "vtkhdf", 200_000, 4_000_000),
     write("ioss-writer", "vtkIOSSWriter", hexahedra, "exo", 200_000, 4_000_000),
-    write("ensight-writer", "vtkEnSightWriter", tetrahedra, "case", 200_000, 4_000_000),
+    write("ensight-writer", "vtkEnSightWriter", tetrahedra, "case", 50_000, 4_000_000),
     write("xdmf-writer", "vtkXdmfWriter", grid, "xdmf", 200_000, 4_000_000),
     write("csv-writer", "vtkDelimitedTextWriter", table, "csv", 50_000, 4_000_000),
 )
