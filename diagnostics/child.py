@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import faulthandler
 import functools
-import importlib
 import os
 import resource
 import signal
@@ -25,10 +24,10 @@ from types import ModuleType
 from typing import IO
 
 import msgspec
-from gilgen.diagnostics import overlap, verdict, waits, window
+from gilgen.diagnostics import cases, overlap, verdict, waits, window
 from gilgen.diagnostics.cases import Case, Work
 from gilgen.diagnostics.records import Ending, Evidence, Request
-from gilgen.diagnostics.witness import PySpy
+from gilgen.diagnostics.witness import sampler
 
 import gilgen
 
@@ -89,10 +88,10 @@ def measure(case: Case, request: Request, module: ModuleType, save: Callable[[Ev
     if request.quick:
         proof = window.prove(work, verdict.is_clear)
     else:
-        with PySpy(os.getpid()) as spy:
+        with sampler(os.getpid()) as spy:
             proof = window.prove(work, verdict.is_clear)
             seen, reason = spy.result(proof.seconds)
-        evidence = replace(evidence, witness=seen, notes=(f"no py-spy: {reason}",) if reason else ())
+        evidence = replace(evidence, witness=seen, notes=(reason,) if reason else ())
     evidence = replace(evidence, step="overlap", window=proof.window, scenes=(proof.scene,))
     save(evidence)
     long_enough = proof.window.duration >= window.TOO_SHORT and proof.window.calls == 1
@@ -240,7 +239,7 @@ def main() -> None:
     die_with_parent()
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(importlib.import_module(sys.argv[1]), sys.stdin.buffer, replies)
+    serve(cases.module(sys.argv[1]), sys.stdin.buffer, replies)
 
 
 if __name__ == "__main__":

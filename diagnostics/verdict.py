@@ -1,6 +1,6 @@
 """Evidence -> verdict. Pure functions on records: the same evidence always reads the same way.
 
-The window is the proof; timing, py-spy and what the kernel shows from outside are further witnesses. Each may abstain. A clear contradiction
+The window is the proof; timing, a sampler and what the kernel shows from outside are further witnesses. Each may abstain. A clear contradiction
 gives "unknown" with both sides shown; a machine too busy to tell gives "unknown" as well, never a guess.
 """
 
@@ -141,8 +141,8 @@ def read_overlap(overlap: Overlap) -> tuple[Reading, str]:
 
 
 def read_witness(witness: Witness) -> tuple[Reading, str]:
-    """What py-spy says, and why."""
-    figures = f"py-spy saw the GIL held in {witness.holding} of {witness.samples} samples"
+    """What the sampler says, and why."""
+    figures = f"{witness.sampler} saw the GIL held in {witness.holding} of {witness.samples} samples"
     if witness.samples < FEW_SAMPLES:
         return "", figures
     share = witness.holding / witness.samples
