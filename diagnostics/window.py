@@ -67,6 +67,9 @@ ROW_LIMIT = 100_000
 NEVER = 1e6
 """Seconds that stand for "no tick at all": longer than any call, and a number that JSON has."""
 
+ROWS = 3
+"""A row that turns out too short is made longer so often."""
+
 TOO_SHORT = 0.03
 """Seconds: fewer than thirty heartbeats, where a delayed tick or two would decide the verdict."""
 
@@ -179,7 +182,8 @@ def timed_row(call: Callable[[], object], reset: Callable[[], object], count: in
 
     Only for what `runs_bytecode` denies: the interpreter gives the GIL up between bytecodes, C does not.
     """
-    turns, length = itertools.chain.from_iterable(itertools.repeat((reset, call), count)), 2 * count
+    turns: Iterator[Callable[[], object]] = itertools.chain.from_iterable(itertools.repeat((reset, call), count))
+    length = 2 * count
     if reset is nothing:
         turns, length = itertools.repeat(call, count), count
     times = [time.perf_counter]
@@ -344,7 +348,10 @@ def prove(work: Work, is_clear: Callable[[Window, int], bool]) -> Proof:
     count = row_of(work, found[0][0].duration)
     if count > 1:
         found = [_watch_row(work, count)]
-        if found[0][0].duration < TOO_SHORT:  # alone, the first one took longer than each of them
+        for _ in range(ROWS):
+            if found[0][0].duration >= TOO_SHORT or count == ROW_LIMIT:
+                break
+            # Alone, the first one took longer than each of them.
             count = min(ROW_LIMIT, round(count * ROW / max(found[0][0].duration, 1e-6)))
             found = [_watch_row(work, count)]
     while len(found) < WINDOWS and not is_clear(found[-1][0], len(found)):
