@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
-from xml.etree import ElementTree as ET  # noqa: S405 - reads nothing but what the renderer has just drawn
+from xml.etree import ElementTree as ET
 
 import vl_convert
 from gilgen.diagnostics.report.material import HOLDING, Held, Outcome, Pair, outcome_of
@@ -142,29 +142,29 @@ def _percent(part: float) -> str:
 
 
 def drawn(lane: Lane, length: float, pixels: int) -> list[Span]:
-    """A lane's spans, grouped by state; where there are more than pixels, each pixel shows one.
-
-    A pixel in which a thread ran shows that, unless it waited longer in it: a run is a sign of life.
-    """
-    states = [span for span in lane.spans if span.state != "call"]
+    """A lane's spans, grouped by state. Where there are more than pixels, each pixel shows one state, in true proportion."""
     calls = [span for span in lane.spans if span.state == "call"]
+    states = [span for span in lane.spans if span.state != "call"]
     if len(states) > pixels and length > 0:
         states = _by_pixel(states, length / pixels)
     return [*calls, *sorted(states, key=lambda span: list(STATES).index(span.state))]
 
 
 def _by_pixel(spans: Iterable[Span], pixel: float) -> list[Span]:
-    times: dict[int, dict[State, float]] = {}
+    """One state a pixel: the one that is owed most time. What a pixel does not show is owed to the next ones."""
+    cells: dict[int, Counter[State]] = {}
     for span in spans:
-        for place in range(int(span.start / pixel), max(math.ceil(span.end / pixel), int(span.start / pixel) + 1)):
+        for place in range(int(span.start / pixel), math.ceil(span.end / pixel)):
             inside = min(span.end, (place + 1) * pixel) - max(span.start, place * pixel)
-            cell = times.setdefault(place, {})
-            cell[span.state] = cell.get(span.state, 0.0) + max(inside, 0.0)
+            cells.setdefault(place, Counter())[span.state] += inside  # type: ignore[assignment] - a counter of seconds
+    owed: Counter[State] = Counter()
     merged: list[Span] = []
-    for place, cell in sorted(times.items()):
-        state: State = "runs" if "runs" in cell and cell.get("waits", 0.0) <= cell["runs"] else max(cell, key=lambda one: cell[one])
+    for place, cell in sorted(cells.items()):
+        owed.update(cell)
+        state = max(owed, key=lambda one: owed[one])
+        owed[state] -= pixel  # type: ignore[assignment]
         start, end = place * pixel, (place + 1) * pixel
-        if merged and merged[-1].state == state and merged[-1].end >= start - pixel / 2:
+        if merged and merged[-1].state == state and start - merged[-1].end < pixel / 2:
             merged[-1] = Span(merged[-1].start, end, state)
         else:
             merged.append(Span(start, end, state))

@@ -5,48 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from gilgen.diagnostics import controls, report
+from gilgen.diagnostics import report
+from gilgen.diagnostics.report import words
+from gilgen.diagnostics.report.material import held, outcome
+from gilgen.diagnostics.report.text import MOST_CALLS
+from reports import FREED, GOOD, HELD, bare, every_kind, everything, named, of, profile, survey
 
 from gilgen import store
-from gilgen.model import CaseResult, Environment, Overlap, Report, Window, Witness
-
-PLACE = Environment(
-    "0.1.0", "CPython 3.11.7", "x86_64", "Linux, glibc 2.36", 2, {"vtk": "9.6.2"}, "2026-11-22"
-)
-HELD = CaseResult(
-    "obb",
-    "vtk",
-    "vtkOBBTree.BuildLocator",
-    shims=False,
-    verdict="holds",
-    because="no other thread ran",
-    window=Window(0.25, 0, 0.25, 0.0, 0.001),
-    overlap=Overlap(0.5, 0.52, 0.96, 1.0, 1.0, 1.9),
-    witness=Witness(50, 50),
-)
-FREED = CaseResult(
-    "obb",
-    "vtk",
-    "vtkOBBTree.BuildLocator",
-    shims=True,
-    verdict="releases",
-    because="others ran",
-    window=Window(0.25, 240, 0.002, 1.0, 0.001),
-    overlap=Overlap(0.5, 0.26, 1.92, 1.9, 1.0, 1.9),
-    witness=Witness(50, 0),
-)
-GOOD = tuple(
-    CaseResult(case.name, "control", case.call, shims=False, verdict=controls.EXPECTED[case.name], because="")
-    for case in controls.CASES
-)
-
-
-def of(*results: CaseResult, **changes) -> Report:
-    return replace(Report(PLACE, valid=True, controls=GOOD, results=results), **changes)
-
-
-def named(result: CaseResult, name: str, **changes) -> CaseResult:
-    return replace(result, case=name, call=f"vtk{name}.Call", **changes)
+from gilgen.model import CaseResult, Overlap, Report
 
 
 def test_before_and_after_share_a_row_whatever_their_order():
@@ -63,7 +29,7 @@ def test_a_row_tells_both_sides():
     assert row == (
         "vtkOBBTree.BuildLocator",
         "holds",
-        "0.250 of 0.250 s",
+        "0.240 of 0.250 s",
         "releases",
         "0.002 of 0.250 s",
         "0.96 -> 1.92",
@@ -72,8 +38,8 @@ def test_a_row_tells_both_sides():
 
 
 def test_a_row_without_shims_or_evidence_has_gaps():
-    bare = CaseResult("x", "vtk", "vtkX.Y", shims=False, verdict="crash", because="SIGSEGV")
-    assert report.rows(of(bare))[0] == ("vtkX.Y", "crash", "-", "-", "-", "-", "-")
+    result = CaseResult("x", "vtk", "vtkX.Y", shims=False, verdict="crash", because="SIGSEGV")
+    assert report.rows(of(result))[0] == ("vtkX.Y", "crash", "-", "-", "-", "-", "-")
 
 
 def test_an_overlap_measured_without_two_free_cores_is_marked():
@@ -152,3 +118,135 @@ def test_a_report_survives_a_trip_through_a_file(tmp_path):
     made = of(HELD, FREED, notices=("n",))
     store.write(tmp_path / "report.json", made)
     assert store.read(tmp_path / "report.json", Report) == made
+
+
+# ----------------------------------------------------------------------------- how much held time is gone
+
+
+def test_the_time_that_is_gone_is_summed_over_what_held():
+    total = held(report.pairs(of(HELD, FREED, named(HELD, "B"), named(HELD, "B", shims=True))))
+    assert (total.cases, total.before, total.after) == (2, pytest.approx(0.48), pytest.approx(0.242))
+    assert total.gone == pytest.approx(1 - 0.242 / 0.48)
+
+
+def test_what_never_held_says_nothing_about_held_time():
+    assert held(report.pairs(of(named(FREED, "A", shims=False), named(FREED, "A")))).cases == 0
+    assert report.gone(of(named(FREED, "A", shims=False), named(FREED, "A"))) == ""
+
+
+def test_a_call_that_holds_only_with_shims_counts_as_a_loss():
+    line = report.gone(of(named(FREED, "A", shims=False), named(HELD, "A", shims=True)))
+    assert line.startswith("Others are kept out for longer than before")
+
+
+@pytest.mark.parametrize("verdict", ["crash", "unknown", "timeout", "error"])
+def test_what_has_no_proof_afterwards_gained_nothing(verdict):
+    total = held(report.pairs(of(HELD, replace(FREED, verdict=verdict))))
+    assert (total.before, total.after) == (0.24, 0.24)
+
+
+def test_the_line_stands_in_text_and_markdown_but_not_in_what_does_not_count():
+    line = "99.2 % of the time in which other threads were kept out is gone: others waited 0.240 s before and 2.0 ms after, over 1 call."
+    assert report.as_text(of(HELD, FREED)).endswith(line)
+    assert line in report.as_markdown(of(HELD, FREED)).splitlines()[0]
+    assert "is gone" not in report.as_text(of(HELD, FREED, valid=False))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ("holds", "releases", "released"), ("partly", "releases", "released"), ("releases", "releases", "already"), (None, "releases", "already"),
+        ("holds", None, "holds"), ("holds", "holds", "holds"), ("holds", "partly", "partly"), ("releases", "holds", "worse"), ("releases", "partly", "worse"),
+        ("holds", "crash", "failed"), ("error", None, "failed"), ("releases", "timeout", "failed"), ("holds", "unknown", "unknown"),
+        ("too short", "too short", "short"), (None, None, "untested"), ("untested", "untested", "untested"), ("holds", "untested", "holds"),
+    ],
+)  # fmt: skip
+def test_what_became_of_a_call(before, after, key):
+    assert outcome(before, after).key == key
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0.0 ms"), (0.00123, "1.2 ms"), (0.0994, "99.4 ms"), (0.0996, "0.100 s"), (0.25, "0.250 s"), (0.9999, "1.00 s"), (12.345, "12.35 s")]
+)
+def test_times_have_a_unit(value, text):
+    assert words.seconds(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0 %"), (0.5, "50 %"), (0.123, "12.3 %"), (0.99996, "99.9 %"), (1.0, "100 %")])
+def test_only_the_whole_is_a_hundred_percent(value, text):
+    assert words.share(value) == text
+
+
+# -------------------------------------------------------------------- three things that are easily confused
+
+
+def test_released_faster_and_parallel_inside_are_told_apart():
+    """A call may be any of them without the others."""
+    alone = replace(FREED, overlap=Overlap(0.5, 0.49, 1.02, 1.9, 1.0, 1.9), inside=1.0)
+    assert [one.answer for one in words.readings(alone)] == ["yes", "no", "no"]
+    assert "something else than the GIL" in words.readings(alone)[1].figures
+    assert [one.answer for one in words.readings(replace(HELD, inside=1.9))] == ["no", "no", "yes"]
+    assert [one.answer for one in words.readings(bare("unknown", "X"))] == ["cannot tell", "not measured", "not measured"]
+    busy = replace(FREED, overlap=Overlap(0.5, 0.49, 1.02, 0.9, 1.0, 1.1))
+    assert words.readings(busy)[1].answer == "cannot tell"
+
+
+# --------------------------------------------------------------------------------- surveys and profiles
+
+
+def test_text_and_markdown_show_a_survey_and_a_profile_too():
+    made = everything()
+    for form in ("text", "markdown"):
+        shown = report.reporter(form).render(made)
+        assert words.survey_headline(made.survey) in shown
+        assert "viewer.py:42" in shown
+        assert "at worst 0.800 s at once, in vtkOBBTree.BuildLocator" in shown
+    assert "The asyncio loop was kept from turning 3 times, for up to 0.800 s." in report.reporter("text").render(made)
+
+
+def test_a_survey_counts_classes_and_calls():
+    line = words.survey_headline(survey(60))
+    table = words.survey_rows(survey(60))
+    assert line.endswith("calls that held the GIL now release it.")
+    assert [row[0] for row in table] == ["toolkit", "vtk", "itk"]
+    assert sum(int(row[1]) for row in table[1:]) == 60
+
+
+def test_a_survey_or_a_profile_alone_is_shown_alone():
+    for made in (report.Material(of(controls=()), survey()), report.Material(of(controls=()), None, profile())):
+        shown = report.reporter("text").render(made)
+        assert "overlap" not in shown
+        assert "Controls" not in shown
+
+
+def test_an_invalid_survey_makes_all_of_it_invalid():
+    made = report.Material(of(HELD, FREED), replace(survey(), valid=False))
+    for form in ("text", "markdown"):
+        assert report.reporter(form).render(made).lstrip("*").startswith("INVALID")
+
+
+def test_a_terminal_shows_the_first_calls_of_a_long_profile():
+    long = replace(profile(), calls=tuple(replace(profile().calls[0], line=number) for number in range(MOST_CALLS + 5)))
+    shown = report.reporter("text").render(report.Material(of(HELD), None, long))
+    assert "and 5 more" in shown
+    assert "viewer.py:0 " in shown
+    assert f"viewer.py:{MOST_CALLS} " not in shown
+
+
+def test_markdown_holds_whatever_a_name_holds_in_its_cell():
+    lines = report.as_markdown(every_kind()).splitlines()
+    assert not any("<script" in line for line in lines)
+    assert any("&lt;script" in line for line in lines)
+    table = [line for line in lines if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in table} == {len(report.HEADINGS) + 1}
+    assert not any(line.startswith("frame") for line in lines)
+
+
+def test_an_empty_report_is_a_report():
+    for form in ("text", "markdown", "junit", "trace", "html"):
+        assert report.reporter(form).render(report.Material(of(controls=())))
+
+
+def test_a_control_that_this_gilgen_does_not_know_is_no_fault():
+    foreign = replace(GOOD[0], case="from-a-later-version")
+    assert words.control_line(of(controls=(*GOOD, foreign))).startswith("Controls: all")
