@@ -192,7 +192,13 @@ def command_line() -> str:
     return "\n\n".join(["\n".join(["| command | what it does |", "|---|---|", *rows]), *sections])
 
 
-GENERATED: dict[str, Callable[[], str]] = {"commands": command_line, "exit-codes": exit_codes, "formats": formats}
+def measured() -> str:
+    """What the pictures were measured on; docs/pictures.py writes it down."""
+    file = ROOT / "docs" / "pictures" / "measured.json"
+    return f"*{json.loads(file.read_text(encoding='utf-8'))['on']}.*"
+
+
+GENERATED: dict[str, Callable[[], str]] = {"commands": command_line, "exit-codes": exit_codes, "formats": formats, "measured": measured}
 
 
 def _shown_commands() -> dict[str, click.Command]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import functools
+import http.server
 import importlib.util
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -129,6 +133,45 @@ def test_the_theme_finds_no_reason_to_fetch_a_script(site):
     """Its bundle names two addresses: for diagrams, which no page has, and for browsers older than ResizeObserver."""
     assert site.pages
     assert not [page for page in site.pages if 'class="mermaid"' in page.read_text(encoding="utf-8")]
+
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(site):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site.folder))) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join()
+
+
+def test_a_browser_fetches_nothing_from_elsewhere_and_searches(server):
+    if CHROMIUM is None and os.environ.get("GILGEN_REQUIRE_CHROMIUM") != "1":
+        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        asked, complaints = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        for name in ("index", "tutorial", "reference/cli"):
+            page.goto(f"{server}/{name}.html", wait_until="networkidle")
+        page.get_by_role("textbox", name="Search").fill("deadlock")
+        page.locator(".md-search-result__item", has_text="The guard").first.wait_for()
+        browser.close()
+    assert not complaints
+    assert not [url for url in asked if not url.startswith(server) and not url.startswith(("data:", "blob:"))]
 
 
 def test_pages_are_filled_in(site):
