@@ -66,7 +66,7 @@ def test_bad_raises(gil):
     gil.assert_releases(lambda: 1 / 0)
 
 def test_good_stall(gil):
-    assert gil.max_stall(HOLDS["usleep"]) > 0.001
+    assert gil.max_stall(lambda: held(10 * SLEEP)) > 0.001
 
 @pytest.mark.gil(max_stall="1s")
 def test_good_marked():
@@ -148,10 +148,11 @@ def test_what_the_workers_measured_comes_together_in_one_report(with_workers, pr
     report = store.read(project / "gil.json", Report)
     assert report.valid
     assert {control.case for control in report.controls} == set(testing.CONTROLS)
-    found = {result.case.rpartition("::")[2]: result for result in report.results}
-    wanted = {"test_good[hash]": "releases", "test_good[loop]": "holds", "test_bad[short]": "holds", "test_bad_too_short": "too short", "test_bad_one_of_several #2": "holds"}
+    found = {result.case.partition("::")[2]: result for result in report.results}
+    wanted = {"TestRelease::test_good[hash]": "releases", "TestHold::test_good[loop]": "holds", "test_bad_too_short": "too short"}
     assert {name: found[name].verdict for name in wanted} == wanted
-    assert found["test_good[short]"].window.calls > 1
+    assert found["test_bad_one_of_several #2"].call == "usleep"
+    assert found["TestHold::test_good[short]"].window.calls > 1
     assert {result.toolkit for result in report.results} == {"python"}
     assert not any(result.shims for result in report.results)
     assert sum("others were kept out for up to" in line for line in report.notices) == 6
@@ -271,17 +272,28 @@ def test_sleep(gil, part):
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-def test_shims_are_active_for_a_whole_run(site, tmp_path, workers):
+def test_shims_are_active_for_a_whole_run_in_every_worker(site, tmp_path):
     (tmp_path / "test_shims.py").write_text(SHIMS)
-    command = [sys.executable, "-m", "pytest", *ARGUMENTS, *workers]
-    with_shims = support.run([*command, "--gil-shims", "vtk", "--gil-report", "gil.md"], env=site.env, cwd=tmp_path)
+    command = [sys.executable, "-m", "pytest", *ARGUMENTS]
+    with_shims = support.run([*command, "-n", "2", "--gil-shims", "vtk", "--gil-report", "gil.md"], env=site.env, cwd=tmp_path)
     assert with_shims.ok, with_shims.out
     assert (tmp_path / "gil.md").read_text().count("| releases |") == 2
-    if not workers:
-        plain = support.run(command, env=site.env, cwd=tmp_path)
-        assert outcomes(plain.out) == {"failed": 2}
-        assert "holds the GIL, and this test asserts that it releases the GIL" in plain.out
+    plain = support.run(command, env=site.env, cwd=tmp_path)
+    assert outcomes(plain.out) == {"failed": 2}
+    assert "holds the GIL, and this test asserts that it releases the GIL" in plain.out
+
+
+def test_shims_are_taken_out_again(site):
+    code = """
+    import pytest, tempfile, pathlib
+    folder = pathlib.Path(tempfile.mkdtemp())
+    (folder / "test_one.py").write_text("import gilgen\\ndef test_one(): assert gilgen.status()['vtk'].active")
+    codes = [pytest.main(["-q", "-p", "no:cacheprovider", "--gil-shims", "vtk", str(folder)]), gilgen.status()["vtk"].active]
+    gilgen.activate("vtk")
+    codes += [pytest.main(["-q", "-p", "no:cacheprovider", "--gil-shims", "vtk", str(folder)]), gilgen.status()["vtk"].active]
+    say(codes)
+    """
+    assert site.run(code).answer == [0, False, 0, True]
 
 
 def test_the_report_in_every_form(pytester):
