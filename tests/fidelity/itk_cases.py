@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import itk
-import itk_data
 import itk_describe
 import itk_recipes
+from gilgen.diagnostics.survey import itk_data
 
 describe = itk_describe.describe
 

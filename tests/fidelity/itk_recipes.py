@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import itk
-import itk_data
+from gilgen.diagnostics.survey import itk_data
 
 Recipe = Callable[[], tuple[Any, ...]]
 
@@ -134,7 +134,7 @@ def _optimiser(cls: Any, owner: str, method: str) -> list[Recipe]:
         scales.Fill(1.0)
         for name, value in (("SetScales", scales), ("SetNumberOfIterations", 3), ("SetMaximumIteration", 3), ("SetMaximumNumberOfIterations", 3), ("SetLearningRate", 0.1)):
             if hasattr(made, name):
-                itk_data._try(getattr(made, name), value)
+                itk_data.quietly(getattr(made, name), value)
         return getattr(made, method), [], made, metric
 
     def older() -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE))
 import compare  # noqa: E402 - it lies beside this file
 import record  # noqa: E402
 import run  # noqa: E402
-import signatures  # noqa: E402
+from gilgen.diagnostics.survey import signatures  # noqa: E402
 
 BOUNDED = {
     "vtk": (["--every", "5", "--few", "3"], 140),

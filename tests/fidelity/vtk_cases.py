@@ -10,12 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import signatures
-import vtk_arguments
 import vtk_describe
-import vtk_pool
-import vtk_setup
+import vtk_recipes
 import vtkmodules.all as vtk
+from gilgen.diagnostics.survey import signatures, vtk_arguments, vtk_pool, vtk_setup
 
 describe = vtk_describe.describe
 
@@ -124,7 +122,7 @@ def cases(target: dict[str, Any]) -> Iterator[Case]:
     overloads = [parsed for text in target["declarations"] if (parsed := signatures.parse(text))]
     if not overloads:
         overloads = [signatures.Signature(static=False, parameters=())]
-    special = vtk_setup.special(target["name"])
+    special = vtk_recipes.RECIPES.get(target["name"], [])
     for index, make in enumerate(special):
         yield Case(f"{target['name']} recipe {index}", partial(_special, make))
     statics = [number for number, signature in enumerate(overloads) if signature.static]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import vtk_data
 import vtkmodules.all as vtk
+from gilgen.diagnostics.survey import vtk_data
 
 Recipe = Callable[[], tuple[Any, ...]]
 

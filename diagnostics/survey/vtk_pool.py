@@ -8,8 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import vtk_setup
 import vtkmodules.all as vtk
+from gilgen.diagnostics.survey import vtk_setup
 
 
 def fill(folder: Path) -> None:

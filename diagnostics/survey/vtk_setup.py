@@ -6,10 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import signatures
-import vtk_arguments
-import vtk_data
 import vtkmodules.all as vtk
+from gilgen.diagnostics.survey import signatures, vtk_arguments, vtk_data
 
 POOL = ""
 """A folder of files that VTK's own writers wrote, for readers to read."""
@@ -24,6 +22,7 @@ FRAIL = (vtk.vtkCommunicator, vtk.vtkMultiProcessController)
 
 
 def can_be_made(name: str) -> bool:
+    """Whether this is a class whose objects Python can make."""
     cls = getattr(vtk, name, None)
     if not isinstance(cls, type) or not issubclass(cls, vtk.vtkObjectBase):
         return False
@@ -56,7 +55,7 @@ def make(name: str, variant: str, method: str) -> tuple[Any, dict[str, Any]]:
             connect(made, variant.removeprefix("with ") if variant.startswith("with ") else "")
         fill(made)
         if isinstance(made, vtk.vtkLocator) and not method.startswith(("Build", "ForceBuild", "Free")):
-            _quietly(made.BuildLocator)
+            quietly(made.BuildLocator)
     return made, {**_by_method(method), "vtkDataObject *": lambda: vtk_arguments.instance(_own_kind(made)), **_suggestions(made)}
 
 
@@ -123,8 +122,13 @@ def _further_inputs(algorithm: Any) -> list[str]:
     return accepted(algorithm, 0)[1:3]
 
 
-def connect(algorithm: Any, kind: str) -> None:
-    """Data on every input that must have some."""
+def small(kind: str) -> Any:
+    """A small data object of this kind."""
+    return vtk_data.MAKERS[kind]()
+
+
+def connect(algorithm: Any, kind: str, make: Callable[[str], Any] = small) -> None:
+    """Data on every input that must have some, of `kind` where an input takes that; `make` prepares them."""
     for port in range(algorithm.GetNumberOfInputPorts()):
         kinds = accepted(algorithm, port)
         information = algorithm.GetInputPortInformation(port)
@@ -132,10 +136,10 @@ def connect(algorithm: Any, kind: str) -> None:
         if not kinds or (port and optional):
             continue
         chosen = kind if kind in kinds else kinds[0]
-        algorithm.SetInputDataObject(port, vtk_data.MAKERS[chosen]())
+        algorithm.SetInputDataObject(port, make(chosen))
         repeatable = information.Get(vtk.vtkAlgorithm.INPUT_IS_REPEATABLE())
         if repeatable:
-            algorithm.AddInputDataObject(port, vtk_data.MAKERS[chosen]())
+            algorithm.AddInputDataObject(port, make(chosen))
     if isinstance(algorithm, vtk.vtkAlgorithm):
         try:
             algorithm.SetInputArrayToProcess(0, 0, 0, vtk.vtkDataObject.FIELD_ASSOCIATION_POINTS, "scalars")
@@ -151,7 +155,7 @@ def fill(made: Any) -> None:
     for name in ("SetFileName", "SetFilePrefix", "SetDirectoryName", "SetCaseFileName"):
         if hasattr(made, name):
             setting = _file(made) if name != "SetDirectoryName" else "."
-            _quietly(getattr(made, name), setting)
+            quietly(getattr(made, name), setting)
     _particular(made)
     for name in dir(made):
         if not name.startswith("Set") or name in NEVER or name.startswith("SetInput") or not hasattr(made, "G" + name[1:]):
@@ -175,10 +179,51 @@ def _particular(made: Any) -> None:
     if hasattr(made, "SetHTG"):
         made.SetHTG(vtk_data.hyper_tree_grid())
     if isinstance(made, vtk.vtkAlgorithm) and hasattr(made, "SetValue") and hasattr(made, "GetNumberOfContours"):
-        _quietly(made.SetValue, 0, 0.5)
+        quietly(made.SetValue, 0, 0.5)
 
 
-def _quietly(function: Callable[..., Any], *arguments: Any) -> None:
+_LENGTH, _FLAT, _CUBE = 1.0, 1 / 2, 1 / 3
+
+SCALES: tuple[tuple[str, float, int, bool], ...] = (
+    ("SetSampleDimensions", _CUBE, 3, True),
+    ("SetOutputDimensions", _CUBE, 3, True),
+    ("SetNumberOfSamplePoints", _LENGTH, 1, True),
+    ("SetThetaResolution", _FLAT, 1, False),
+    ("SetPhiResolution", _FLAT, 1, False),
+    ("SetLatLongResolution", _FLAT, 1, False),
+    ("SetXResolution", _FLAT, 1, False),
+    ("SetYResolution", _FLAT, 1, False),
+    ("SetUResolution", _FLAT, 1, False),
+    ("SetVResolution", _FLAT, 1, False),
+    ("SetWResolution", _CUBE, 1, False),
+    ("SetResolution", _LENGTH, 1, False),
+    ("SetTipResolution", _LENGTH, 1, False),
+    ("SetShaftResolution", _LENGTH, 1, False),
+    ("SetCircumferentialResolution", _FLAT, 1, False),
+    ("SetRadialResolution", _FLAT, 1, False),
+    ("SetNumberOfPoints", _LENGTH, 1, False),
+    ("SetNumberOfSides", _LENGTH, 1, False),
+    ("SetNumberOfVertices", _LENGTH, 1, False),
+    ("SetNumberOfEdges", _LENGTH, 1, False),
+    ("SetBlocksDimensions", _CUBE, 3, False),
+    ("SetDimensions", _CUBE, 3, False),
+)
+"""Settings of a source that say how much it makes: the power of the size, how many numbers, and whether filters have it too."""
+
+
+def scale(algorithm: Any, size: int) -> None:
+    """Let a source make about `size` elements, as far as it has a setting for that."""
+    source = not algorithm.GetNumberOfInputPorts()
+    for name, power, count, filters in SCALES:
+        if (source or filters) and hasattr(algorithm, name):
+            quietly(getattr(algorithm, name), *[max(3, round(size**power))] * count)
+    if source and hasattr(algorithm, "SetWholeExtent"):
+        side = max(4, round(size**_CUBE))
+        quietly(algorithm.SetWholeExtent, 0, side - 1, 0, side - 1, 0, side - 1)
+
+
+def quietly(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call a setter that may not take such arguments."""
     try:
         function(*arguments)
     except (TypeError, ValueError):
@@ -214,6 +259,7 @@ def _file(made: Any) -> str:
 
 
 def endings(made: Any) -> list[str]:
+    """How the names of an object's files may end; nothing where it does not say."""
     for name in ("GetFileExtensions", "GetDefaultFileExtension"):
         if hasattr(made, name):
             try:
@@ -232,13 +278,3 @@ def candidates(kind: str) -> list[str]:
     starts = (f"{stem}Writer.", f"{stem}Exporter.", f"{stem}.")
     return sorted(str(path) for path in Path(POOL).iterdir() if path.name.startswith(starts))
 
-
-
-# ------------------------------------------------------------------------------------------------- by hand
-
-
-def special(name: str) -> list[Callable[[], tuple[Any, ...]]]:
-    """Recipes for methods that generic preparation does not reach; see `vtk_recipes`."""
-    import vtk_recipes  # noqa: PLC0415 - it needs what stands here
-
-    return vtk_recipes.RECIPES.get(name, [])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import math
 import re
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,29 @@ import itk
 import numpy as np
 
 POOL = ""
+"""A folder of files that ITK's own writers wrote, for readers to read."""
+
 _SURVEY: dict[str, Any] = {}
+
+SIDE, COUNT = 6, 5
+"""Pixels along an image's first edge, and points of a mesh, where `sized` says nothing else."""
+
+_size = [SIDE, COUNT]
+
+
+@contextlib.contextmanager
+def sized(side: int, count: int) -> Iterator[None]:
+    """Make images with edges of `side` pixels, and meshes of about `count` points, within the block."""
+    _size[:] = side, count
+    try:
+        yield
+    finally:
+        _size[:] = SIDE, COUNT
+
+
+def know(survey: dict[str, Any]) -> None:
+    """Where proxy classes are: name -> (module, bases)."""
+    _SURVEY.update(survey)
 
 
 @cache
@@ -45,12 +70,14 @@ def prepare() -> None:
 
 
 def values(shape: tuple[int, ...]) -> Any:
+    """Numbers in this shape, with a pattern that repeats nothing at once."""
     count = int(np.prod(shape))
     return (np.abs(np.sin(np.arange(count) * 0.7) * 60 + (np.arange(count) % 17)).reshape(shape)).astype(np.float64)
 
 
-def image(cls: Any, *, side: int = 6, shift: int = 0) -> Any:
+def image(cls: Any, *, side: int = 0, shift: int = 0) -> Any:
     """An image of this class with a pattern in it."""
+    side = side or _size[0]
     made = cls.New()
     dimension = made.GetImageDimension()
     size = [side + index for index in range(dimension)]
@@ -70,12 +97,23 @@ def mesh(cls: Any) -> Any:
     """A tetrahedron's points and a triangle or two, where the class takes them."""
     made = cls.New()
     dimension = made.GetPointDimension() if hasattr(made, "GetPointDimension") else 3
-    for index in range(5):
+    if _size[1] > COUNT and dimension == 3:  # noqa: PLR2004 - a sphere has three
+        with contextlib.suppress(TypeError, KeyError, RuntimeError):
+            return sphere(cls, _size[1])
+    for index in range(_size[1]):
         point = itk.Point[itk.F, dimension]()
         for axis in range(dimension):
             point[axis] = float((index * (axis + 1)) % 3) + 0.25 * index
         made.SetPoint(index, point)
     return made
+
+
+def sphere(cls: Any, count: int) -> Any:
+    """A closed surface of triangles with about so many points."""
+    source = itk.RegularSphereMeshSource[cls].New()
+    source.SetResolution(max(1, min(7, round(math.log(count / 6, 4)))))
+    source.Update()
+    return source.GetOutput()
 
 
 def write_pool(folder: Path) -> None:
@@ -103,6 +141,7 @@ def write_pool(folder: Path) -> None:
 
 
 def pool(name: str) -> str:
+    """The path of one of the pool's files."""
     return str(Path(POOL) / name)
 
 
@@ -119,6 +158,7 @@ def documented(function: Any) -> list[str]:
 
 
 def arguments(function: Any) -> list[Any]:
+    """Values for all parameters of a method, by its documentation."""
     return [value(kind) for kind in documented(function)]
 
 
@@ -147,6 +187,8 @@ def thing(name: str) -> Any:
         return image(cls)
     if name.startswith(("itkMesh", "itkPointSet", "itkQuadEdgeMesh")) and hasattr(cls, "SetPoint"):
         return mesh(cls)
+    if name.startswith("itkFlatStructuringElement") and _size[0] != SIDE:
+        return cls.Ball([1] * int(name[-1]))
     if hasattr(cls, "New"):
         return cls.New()
     return cls()
@@ -170,10 +212,11 @@ def fill(made: Any, name: str) -> None:
     if hasattr(made, "SetFileName"):
         made.SetFileName("out.mha" if "Writer" in name or "Image" not in name else pool("image2.mha"))
     if hasattr(made, "SetSize") and "Source" in name:
-        _try(made.SetSize, [6, 7])
+        quietly(made.SetSize, [6, 7])
 
 
-def _try(function: Any, *given: Any) -> None:
+def quietly(function: Any, *given: Any) -> None:
+    """Call a setter that may not take such arguments."""
     try:
         function(*given)
     except (TypeError, RuntimeError):

@@ -15,6 +15,7 @@ def values(count: int, start: float = 0.0) -> list[float]:
 
 
 def array(kind: str = "vtkDoubleArray", name: str = "scalars", tuples: int = 12, components: int = 1) -> Any:
+    """A data array with numbers in it that repeat nothing."""
     made = getattr(vtk, kind)()
     made.SetName(name)
     made.SetNumberOfComponents(components)
@@ -25,6 +26,7 @@ def array(kind: str = "vtkDoubleArray", name: str = "scalars", tuples: int = 12,
 
 
 def ids(*given: int) -> Any:
+    """An array of identifiers."""
     made = vtk.vtkIdTypeArray()
     for each in given:
         made.InsertNextValue(each)
@@ -32,6 +34,7 @@ def ids(*given: int) -> Any:
 
 
 def strings(name: str = "names", count: int = 12) -> Any:
+    """An array of names, of which each comes several times."""
     made = vtk.vtkStringArray()
     made.SetName(name)
     for index in range(count):
@@ -55,6 +58,7 @@ def dress(attributes: Any, count: int, *, text: bool = False) -> None:
 
 
 def field(target: Any) -> Any:
+    """Give a data object field data, and return it."""
     data = vtk.vtkFieldData()
     data.AddArray(array("vtkDoubleArray", "field", 5))
     data.AddArray(strings("words", 3))
@@ -63,6 +67,7 @@ def field(target: Any) -> Any:
 
 
 def points(count: int = 20) -> Any:
+    """So many points along a winding curve."""
     made = vtk.vtkPoints()
     made.SetDataTypeToDouble()
     for index in range(count):
@@ -71,6 +76,7 @@ def points(count: int = 20) -> Any:
 
 
 def poly_data() -> Any:
+    """A bumpy sphere of triangles, with all that points and cells can have."""
     made, place = vtk.vtkPolyData(), vtk.vtkPoints()
     rows, columns = 6, 8
     for row in range(rows):
@@ -95,6 +101,7 @@ def poly_data() -> Any:
 
 
 def lines() -> Any:
+    """Three curves of four points."""
     made = vtk.vtkPolyData()
     made.SetPoints(points(12))
     cells = vtk.vtkCellArray()
@@ -107,6 +114,7 @@ def lines() -> Any:
 
 
 def image(kind: int | None = None, size: tuple[int, int, int] = (6, 5, 4)) -> Any:
+    """A volume; of `kind` where one is named, else with arrays of all sorts."""
     made = vtk.vtkImageData()
     made.SetDimensions(*size)
     made.SetSpacing(0.5, 0.75, 1.0)
@@ -122,6 +130,7 @@ def image(kind: int | None = None, size: tuple[int, int, int] = (6, 5, 4)) -> An
 
 
 def unstructured() -> Any:
+    """Hexahedra and tetrahedra."""
     made, place = vtk.vtkUnstructuredGrid(), vtk.vtkPoints()
     across = 4
     for z in range(3):
@@ -147,6 +156,7 @@ def unstructured() -> Any:
 
 
 def structured() -> Any:
+    """A sheared grid."""
     made, place = vtk.vtkStructuredGrid(), vtk.vtkPoints()
     made.SetDimensions(4, 3, 3)
     for z in range(3):
@@ -160,6 +170,7 @@ def structured() -> Any:
 
 
 def rectilinear() -> Any:
+    """A grid with its own spacing along each axis."""
     made = vtk.vtkRectilinearGrid()
     made.SetDimensions(4, 3, 3)
     for name, count in (("X", 4), ("Y", 3), ("Z", 3)):
@@ -173,6 +184,7 @@ def rectilinear() -> Any:
 
 
 def explicit() -> Any:
+    """An explicit structured grid of four boxes."""
     made, place = vtk.vtkExplicitStructuredGrid(), vtk.vtkPoints()
     made.SetDimensions(3, 3, 2)
     for z in range(2):
@@ -192,6 +204,7 @@ def explicit() -> Any:
 
 
 def table() -> Any:
+    """Columns of numbers and one of names."""
     made = vtk.vtkTable()
     for name, kind in (("x", "vtkDoubleArray"), ("y", "vtkDoubleArray"), ("z", "vtkDoubleArray"), ("n", "vtkIntArray")):
         made.AddColumn(array(kind, name, 24))
@@ -203,6 +216,7 @@ def table() -> Any:
 
 
 def graph(kind: str = "vtkMutableUndirectedGraph", into: str = "vtkUndirectedGraph") -> Any:
+    """A graph of eight vertices, made as `kind` and returned as `into`."""
     mutable = getattr(vtk, kind)()
     for _ in range(8):
         mutable.AddVertex()
@@ -218,6 +232,7 @@ def graph(kind: str = "vtkMutableUndirectedGraph", into: str = "vtkUndirectedGra
 
 
 def tree() -> Any:
+    """A tree of eight vertices."""
     mutable = vtk.vtkMutableDirectedGraph()
     mutable.AddVertex()
     for parent in (0, 0, 1, 1, 2, 2, 2):
@@ -231,6 +246,7 @@ def tree() -> Any:
 
 
 def mutable_graph(kind: str) -> Any:
+    """A graph that may still be changed."""
     made = getattr(vtk, kind)()
     for _ in range(8):
         made.AddVertex()
@@ -240,6 +256,7 @@ def mutable_graph(kind: str) -> Any:
 
 
 def blocks() -> Any:
+    """Blocks within blocks."""
     made = vtk.vtkMultiBlockDataSet()
     made.SetBlock(0, poly_data())
     made.SetBlock(1, image())
@@ -250,6 +267,7 @@ def blocks() -> Any:
 
 
 def partitioned() -> Any:
+    """Two parts of one kind."""
     made = vtk.vtkPartitionedDataSet()
     made.SetPartition(0, poly_data())
     made.SetPartition(1, poly_data())
@@ -257,6 +275,7 @@ def partitioned() -> Any:
 
 
 def partitions() -> Any:
+    """Parts of two kinds."""
     made = vtk.vtkPartitionedDataSetCollection()
     made.SetPartition(0, 0, poly_data())
     made.SetPartition(1, 0, unstructured())
@@ -264,6 +283,7 @@ def partitions() -> Any:
 
 
 def source(kind: str, *settings: tuple[str, Any]) -> Callable[[], Any]:
+    """What makes the output of a source with these settings."""
     def make() -> Any:
         made = getattr(vtk, kind)()
         for name, value in settings:
@@ -275,6 +295,7 @@ def source(kind: str, *settings: tuple[str, Any]) -> Callable[[], Any]:
 
 
 def hyper_tree_grid() -> Any:
+    """A small hyper tree grid that VTK configures."""
     made = vtk.vtkHyperTreeGrid()
     maker = vtk.vtkHyperTreeGridPreConfiguredSource()
     maker.GenerateUnbalanced3DepthQuadTree2x3(made)
@@ -284,6 +305,7 @@ def hyper_tree_grid() -> Any:
 
 
 def overlapping() -> Any:
+    """Grids of several resolutions, one within the other."""
     maker = vtk.vtkAMRGaussianPulseSource()
     maker.SetRootSpacing(1.0) if hasattr(maker, "SetRootSpacing") else None
     maker.Update()
@@ -291,6 +313,7 @@ def overlapping() -> Any:
 
 
 def selection() -> Any:
+    """A selection of three cells."""
     node = vtk.vtkSelectionNode()
     node.SetContentType(vtk.vtkSelectionNode.INDICES)
     node.SetFieldType(vtk.vtkSelectionNode.CELL)
@@ -304,6 +327,7 @@ def selection() -> Any:
 
 
 def molecule() -> Any:
+    """Four atoms with two bonds."""
     made = vtk.vtkMolecule()
     atoms = [made.AppendAtom(kind, *place) for kind, place in ((8, (0, 0, 0)), (1, (0.95, 0, 0)), (1, (-0.24, 0.92, 0)), (6, (2.0, 1.0, 0.5)))]
     made.AppendBond(atoms[0], atoms[1], 1)
@@ -312,6 +336,7 @@ def molecule() -> Any:
 
 
 def cell_array() -> Any:
+    """Three cells."""
     made = vtk.vtkCellArray()
     for cell in ((0, 1, 2), (2, 3, 4), (4, 5, 0, 1)):
         made.InsertNextCell(len(cell), cell)
@@ -319,6 +344,7 @@ def cell_array() -> Any:
 
 
 def id_list() -> Any:
+    """Four identifiers."""
     made = vtk.vtkIdList()
     for index in (0, 2, 3, 1):
         made.InsertNextId(index)
@@ -329,7 +355,7 @@ def cell(kind: str) -> Any:
     """A cell with points of its own."""
     made = getattr(vtk, kind)()
     count = made.GetNumberOfPoints()
-    place = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)]
+    place: list[tuple[float, ...]] = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)]
     if kind in {"vtkPolygon", "vtkPolyLine", "vtkPolyVertex", "vtkTriangleStrip"}:
         count = 4
         made.GetPointIds().SetNumberOfIds(count)
@@ -349,12 +375,14 @@ def cell(kind: str) -> Any:
 
 
 def generic_cell() -> Any:
+    """A cell that can be of any kind, filled from a grid."""
     made = vtk.vtkGenericCell()
     unstructured().GetCell(0, made)
     return made
 
 
 def attributes(kind: str) -> Any:
+    """Arrays for points, cells or fields."""
     made = getattr(vtk, kind)()
     if hasattr(made, "SetScalars"):
         dress(made, 12)
@@ -365,6 +393,7 @@ def attributes(kind: str) -> Any:
 
 
 def functions() -> dict[str, Callable[[], Any]]:
+    """What makes transfer functions and tables of colours."""
     def colours(kind: str) -> Callable[[], Any]:
         def make() -> Any:
             made = getattr(vtk, kind)()
@@ -399,6 +428,7 @@ def functions() -> dict[str, Callable[[], Any]]:
 
 
 def dense_array() -> Any:
+    """A dense array of two dimensions."""
     made = vtk.vtkArray.CreateArray(vtk.vtkArray.DENSE, vtk.VTK_DOUBLE)
     made.Resize(3, 4)
     for index in range(12):
@@ -407,16 +437,19 @@ def dense_array() -> Any:
 
 
 def array_data() -> Any:
+    """A data object that holds an array."""
     made = vtk.vtkArrayData()
     made.AddArray(dense_array())
     return made
 
 
 def stream() -> Any:
+    """A stream for several processes; empty."""
     return vtk.vtkMultiProcessStream()
 
 
 def volume() -> Any:
+    """A volume with its mapper."""
     made, mapper = vtk.vtkVolume(), vtk.vtkFixedPointVolumeRayCastMapper()
     mapper.SetInputData(image(vtk.VTK_UNSIGNED_CHAR))
     made.SetMapper(mapper)
@@ -424,6 +457,7 @@ def volume() -> Any:
 
 
 def collection(kind: str, item: Callable[[], Any]) -> Callable[[], Any]:
+    """What makes a collection with two of these in it."""
     def make() -> Any:
         made = getattr(vtk, kind)()
         made.AddItem(item())
@@ -434,6 +468,7 @@ def collection(kind: str, item: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def xml_element() -> Any:
+    """An element with one within it."""
     return vtk.vtkXMLUtilities.ReadElementFromString('<a version="1.0"><b x="1 2 3">4 5</b></a>')
 
 

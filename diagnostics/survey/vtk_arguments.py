@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import vtk_data
 import vtkmodules.all as vtk
-from signatures import Parameter, Signature
+from gilgen.diagnostics.survey import vtk_data
+from gilgen.diagnostics.survey.signatures import Parameter, Signature
 
 TYPES = {cls.lower(): cls for cls in dir(vtk) if cls.startswith("vtk")}
 
@@ -16,6 +16,9 @@ WHOLE = re.compile(r"^(unsigned |signed )?(int|long|short|char|long long|unsigne
 REAL = re.compile(r"^(float|double|ValueType|vtkTypeFloat\d+)$")
 TEXT = re.compile(r"^(std::string|vtkStdString|std::string_view)$")
 SMALL = re.compile(r"port|piece|index|idx|id$|comp|ghost|start|begin|source|dest|src|remote|tag|timestep|offset|level|thread|block|slice", re.IGNORECASE)
+
+BOUNDS, RANGE, MATRICES = 6, 2, {9: 3, 16: 4}
+"""How many numbers bounds have, and a range; and matrices, with their sides."""
 
 INTO_OBJECT = ("vtkDataArray", "vtkPoints", "vtkDataObject", "vtkIdList")
 
@@ -36,6 +39,7 @@ def arguments(signature: Signature, suggestions: dict[str, Any], *, other: int =
 
 
 def value(parameter: Parameter, suggestions: dict[str, Any], other: int) -> Any:  # noqa: PLR0911 - one for each kind of type
+    """A value for one parameter; what is suggested for its name or type comes first."""
     for key in (parameter.name, f"{parameter.kind} {parameter.mark}".strip()):
         if key in suggestions:
             suggested = suggestions[key]
@@ -89,7 +93,7 @@ def _several(parameter: Parameter, *, real: bool) -> Any:
         return [False] * count
     if real:
         return _reals(parameter.name, count)
-    return [0, 2, 0, 2, 0, 2] if count == 6 else [index % 4 for index in range(count)]
+    return [0, 2, 0, 2, 0, 2] if count == BOUNDS else [index % 4 for index in range(count)]
 
 
 def _one(parameter: Parameter, other: int, *, real: bool) -> Any:
@@ -105,14 +109,14 @@ def _one(parameter: Parameter, other: int, *, real: bool) -> Any:
 
 def _reals(name: str, count: int) -> list[float]:
     low = name.lower()
-    if count == 6 or "bounds" in low:
+    if count == BOUNDS or "bounds" in low:
         return [-1.0, 1.5, -1.0, 1.5, -1.0, 1.5][:count]
     if low.endswith("2") or low == "b":
         return [1.5, 1.25, 1.0, *vtk_data.values(count)][:count]
-    if count == 2:
+    if count == RANGE:
         return [0.25, 1.75]
-    if count in {9, 16}:
-        side = 3 if count == 9 else 4
+    if count in MATRICES:
+        side = MATRICES[count]
         return [1.0 if index % (side + 1) == 0 else 0.0 for index in range(count)]
     return [-0.25, 0.125, 0.5, *vtk_data.values(count)][:count]
 
