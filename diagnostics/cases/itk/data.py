@@ -58,7 +58,8 @@ def image_of(values: Any) -> Any:
 
 def side_of(samples: float) -> int:
     """The side of a cube of about so many samples."""
-    return max(8, round(samples ** (1 / 3)))
+    side: float = samples ** (1 / 3)
+    return max(8, round(side))
 
 
 def noise_values(samples: int, seed: int = 42) -> Any:
@@ -122,9 +123,10 @@ def slab(samples: int) -> Any:
 def picture(pixels: int) -> Any:
     """A square of about so many grey pixels of one byte, "IUC2"."""
     side = max(16, round(pixels**0.5))
-    wave = np.sin(np.arange(side) * 0.05)
-    random = np.random.default_rng(5).integers(0, 16, (side, side))
-    return image_of((110 + 100 * np.outer(wave, wave) + random).astype(np.uint8))
+    wave = np.sin(np.arange(side, dtype=np.float32) * np.float32(0.05))
+    values = (110 + 100 * np.outer(wave, wave)).astype(np.uint8)
+    values += np.random.default_rng(5).integers(0, 16, (side, side), dtype=np.uint8)
+    return image_of(values)
 
 
 def mesh(samples: int) -> Any:

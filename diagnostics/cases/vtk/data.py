@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,18 @@ def passed(name: str, data: Any, **settings: Any) -> Any:
 
 
 def prepared(name: str, data: Any, **settings: Any) -> Any:
-    """A filter of VTK by name, with an input and settings (`SetX=(1, 2)` calls `SetX(1, 2)`)."""
-    algorithm = getattr(library(), name)()
-    for setting, value in settings.items():
-        getattr(algorithm, setting)(*value if isinstance(value, tuple) else (value,))
+    """A filter or writer of VTK by name, with an input and settings (`SetX=(1, 2)` calls `SetX(1, 2)`)."""
+    algorithm = configured(name, settings)
     algorithm.SetInputData(data)
     return algorithm
+
+
+def configured(name: str, settings: Mapping[str, Any]) -> Any:
+    """An object of VTK by name, with settings."""
+    thing = getattr(library(), name)()
+    for setting, value in settings.items():
+        getattr(thing, setting)(*value if isinstance(value, tuple) else (value,))
+    return thing
 
 
 def wavelet(samples: int) -> Any:
@@ -92,12 +99,13 @@ def picture(pixels: int) -> Any:
     """A square of about so many pixels in three colours of one byte, with structure and a little noise."""
     module = library()
     side = max(16, round(pixels**0.5))
-    wave = np.sin(np.arange(side) * 0.05)
-    noise = np.random.default_rng(5).integers(0, 16, (side * side, 3))
-    values = (110 + 100 * np.outer(wave, wave)).reshape(-1, 1) + noise
+    wave = np.sin(np.arange(side, dtype=np.float32) * np.float32(0.05))
+    red = (110 + 100 * np.outer(wave, wave)).astype(np.uint8)
+    red += np.random.default_rng(5).integers(0, 16, (side, side), dtype=np.uint8)
+    values = np.stack([red, 255 - red, red // 2], axis=-1).reshape(-1, 3)
     image = module.vtkImageData()
     image.SetDimensions(side, side, 1)
-    scalars = numpy_support().numpy_to_vtk(values.astype(np.uint8), deep=True)
+    scalars = numpy_support().numpy_to_vtk(values, deep=True)
     scalars.SetName("colours")
     image.GetPointData().SetScalars(scalars)
     return image

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 from gilgen.diagnostics.cases.record import Case, Work, written
-from gilgen.diagnostics.cases.vtk.data import library, prepared
+from gilgen.diagnostics.cases.vtk.data import configured, library, prepared
 
 Data = Callable[[int], Any]
 """Makes a data object of about so many elements."""
 
 File = Callable[[int, str], str]
 """Writes a file of about so many elements, whose name begins with the given one; tells its name."""
+
+_NUMBERS = itertools.count()
+"""Two pieces of work in one folder write two files."""
 
 
 def filled(algorithm: Any) -> bool:
@@ -74,14 +78,21 @@ def read(
     naming: str = "SetFileName",
     **settings: Any,
 ) -> Case:
-    """A reader's `Update()`, of a file that was written just before; `naming` tells the reader its name."""
+    """A reader's `Update()`, of a file that was written just before; `naming` tells the reader its name.
+
+    Each call has a reader of its own: some keep what they read.
+    """
 
     def make(amount: int) -> Work:
-        reader = getattr(library(), kind)()
-        for setting, value in settings.items():
-            getattr(reader, setting)(*value if isinstance(value, tuple) else (value,))
-        getattr(reader, naming)(write_file(amount, f"{id(reader):x}"))
-        return again(reader, reader.Update)
+        file = write_file(amount, f"file-{next(_NUMBERS)}")
+        readers: list[Any] = []
+
+        def begin() -> None:
+            reader = configured(kind, settings)
+            getattr(reader, naming)(file)
+            readers[:] = [reader]
+
+        return Work(lambda: readers[0].Update(), begin, lambda: filled(readers[0]))  # noqa: PLW0108
 
     return Case(name, "vtk", f"{kind}.Update", make, size, limit)
 

@@ -91,7 +91,7 @@ def _point_cloud(size: int, stem: str) -> str:
     places = numpy_support().vtk_to_numpy(points(size).GetPoints().GetData())
     with file.open("w", encoding="ascii") as stream:
         stream.write(f"{len(places)}\n")
-        np.savetxt(stream, np.insert(places, 3, 100, axis=1), "%.6g")
+        np.savetxt(stream, np.insert(places, 3, 100, axis=1), "%.4f %.4f %.4f %d")
     return file.name
 
 
@@ -165,8 +165,8 @@ def _columns(size: int, stem: str) -> str:
 
 CASES = (
     # Meshes.
-    read("ply-reader", "vtkPLYReader", by("vtkPLYWriter", surface, "ply"), 100_000, 2_000_000),
-    read("stl-reader", "vtkSTLReader", by("vtkSTLWriter", surface, "stl"), 100_000, 2_000_000),
+    read("ply-reader", "vtkPLYReader", by("vtkPLYWriter", surface, "ply"), 400_000, 2_000_000),
+    read("stl-reader", "vtkSTLReader", by("vtkSTLWriter", surface, "stl"), 30_000, 2_000_000),
     read("obj-reader", "vtkOBJReader", by("vtkOBJWriter", surface, "obj"), 50_000, 2_000_000),
     read("facet-reader", "vtkFacetReader", by("vtkFacetWriter", surface, "facet"), 50_000, 1_000_000),
     read("mcubes-reader", "vtkMCubesReader", by("vtkMCubesWriter", surface, "tri"), 100_000, 2_000_000),
@@ -291,7 +291,7 @@ CASES = (
     read("png-reader", "vtkPNGReader", by("vtkPNGWriter", picture, "png"), 1_000_000, 32_000_000),
     read("jpeg-reader", "vtkJPEGReader", by("vtkJPEGWriter", picture, "jpg"), 2_000_000, 40_000_000),
     read("tiff-reader", "vtkTIFFReader", by("vtkTIFFWriter", picture, "tif"), 2_000_000, 60_000_000),
-    read("bmp-reader", "vtkBMPReader", by("vtkBMPWriter", picture, "bmp"), 2_000_000, 60_000_000),
+    read("bmp-reader", "vtkBMPReader", by("vtkBMPWriter", picture, "bmp"), 20_000_000, 50_000_000),
     read("pnm-reader", "vtkPNMReader", by("vtkPNMWriter", picture, "ppm"), 4_000_000, 60_000_000),
     read("tga-reader", "vtkTGAReader", _targa, 4_000_000, 60_000_000),
     # Volumes.
