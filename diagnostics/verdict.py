@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gilgen.diagnostics.window import STALL, TOO_SHORT
+from gilgen.diagnostics.window import ASKED, STALL, TOO_SHORT
 
 from gilgen.model import Overlap, Verdict, Waits, Window, Witness
 
@@ -98,7 +98,8 @@ def read_window(window: Window) -> tuple[Reading, str]:
             f"the machine was too busy: even beside a call known to release nobody ran for {gap}",
         )
     if window.ticks == 0:
-        if window.seen is not None and window.seen < SEEN_ENOUGH:
+        asked = window.calls > 1 and window.seen is not None and window.seen * window.duration >= ASKED
+        if window.seen is not None and window.seen < SEEN_ENOUGH and not asked:
             return "unknown", f"the machine was too busy: the heartbeat had no processor for {1 - window.seen:.0%} of {window.duration:.3f} s"
         return "holds", f"no other thread ran during {window.duration:.3f} s{_row(window)}"
     return _read_ticks(window)

@@ -40,10 +40,14 @@ HEARTBEAT = 0.001
 PROOF_INTERVAL = 1000.0
 """The switch interval in seconds during the proof: far longer than any deadline."""
 
-IMPATIENT_INTERVAL = 1e-6
-"""The switch interval in seconds for calls in a row: a thread that waits asks for the GIL at once. No bytecode runs that
-could heed it, but a release does: CPython then does not take the GIL back before the other thread has had it
-(FORCE_SWITCHING, Python/ceval_gil.c), so that the shortest release shows."""
+IMPATIENT_INTERVAL = 5e-4
+"""The switch interval in seconds for calls in a row: a thread that waits asks for the GIL soon, and not so often that
+asking takes a processor. No bytecode runs that could heed it, but a release does: CPython then does not take the GIL
+back before the other thread has had it (FORCE_SWITCHING, Python/ceval_gil.c), so that the shortest release shows."""
+
+ASKED = 0.005
+"""Seconds asleep in a row of calls after which the heartbeat has certainly asked for the GIL: its millisecond and some
+intervals. From then on no load can hide a release, because the call that releases waits until the heartbeat has ticked."""
 
 REFERENCE = 0.04
 """Seconds for which a call that is known to release runs before and after: some forty ticks."""
