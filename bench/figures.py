@@ -1,6 +1,6 @@
-"""Puts figures into the README: runs the examples, the diagnosis and the plans, and writes what they print.
+"""Puts figures into the README: runs the examples, the diagnosis, the plans and the survey, and writes what they print.
 
-    python bench/figures.py            # in an environment with VTK, ITK, gilgen and its shims; some minutes
+    python bench/figures.py            # in an environment with VTK, ITK, gilgen and its shims; an hour or so
 
 Every figure in the README stands between two marks, and this command writes all that stands there.
 """
@@ -25,6 +25,7 @@ def main() -> None:
     call([*gilgen, "diagnose", "vtk", "itk", "--quick"])
     text = put(text, "diagnose", call([*gilgen, "report", "--markdown"]))
     text = put(text, "plan", block(without_tables(call([*gilgen, "plan", "vtk", "itk"]))))
+    text = put(text, "survey", call([*gilgen, "survey", "vtk", "itk", "--markdown"]))
     README.write_text(text, encoding="utf-8")
 
 
