@@ -36,6 +36,9 @@ DRAIN = 0.05
 LONG = 1.0
 """After so many seconds of one hold, looks become rarer."""
 
+STRANGE = 200
+"""Looks at a thread that Python does not know, after which it is taken for a library's own."""
+
 KILLS = 3
 """The interrupt with which the program is killed: it had two to end by itself."""
 
@@ -58,7 +61,7 @@ def profile(program: str, arguments: tuple[str, ...], *, module: bool, shims: bo
     folder = Path.cwd() if module else Path(program).resolve().parent
     with tempfile.TemporaryDirectory(prefix="gilgen-profile-") as scratch:
         options = json.dumps({"module": module, "shims": shims})
-        command = [sys.executable, "-m", "gilgen.diagnostics.profile.inside", scratch, options, program, *arguments]
+        command = [sys.executable, "-P", "-m", "gilgen.diagnostics.profile.inside", scratch, options, program, *arguments]
         started = time.perf_counter()
         process = subprocess.Popen(command)
         session = Session(process, Reader(Path(scratch)), Attribution(folder), notify)
@@ -91,6 +94,7 @@ class Session:
         self._blind = False
         self._interrupts = 0
         self._gone = False
+        self._strangers: dict[int, int] = {}
 
     def run(self) -> None:
         """Look, read and pass signals on until the program has ended."""
@@ -151,10 +155,18 @@ class Session:
             return
         self._seen = True
         found.looks.of[found.heart].append(Look(time.perf_counter(), state, 0.0))
-        for thread in list(found.names):
+        for thread in [*found.names, *self._unnamed()]:
             state = waits.look(pid, thread, self._runtime)
             if state is not None:
                 found.looks.of[thread].append(Look(time.perf_counter(), state, _delay(pid, thread)))
+
+    def _unnamed(self) -> list[int]:
+        """Threads that have not told their names yet, or never will: new ones wait for the GIL, a library's own never do."""
+        found = self.attribution
+        tasks = [task for task in waits.threads_of(found.pid) if task not in found.names and task != found.heart]
+        for task in tasks:
+            self._strangers[task] = self._strangers.get(task, 0) + 1
+        return [task for task in tasks if self._strangers[task] <= STRANGE]
 
     def notices(self) -> list[str]:
         """What a reader of the profile should know."""
