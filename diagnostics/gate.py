@@ -339,12 +339,16 @@ def _of(
     )
 
 
-_EXPLAINED = re.compile(r"vtk\w+\.\w+|itk\.\w+\.\w+")
-"""Calls that `gilgen explain` knows: methods of classes."""
+_EXPLAINED = re.compile(r"vtk\w+\.\w+|itk\.[A-Z]\w*\.\w+|itk[A-Z]\w*\.\w+")
+
+
+def can_explain(call: str) -> bool:
+    """Whether `gilgen explain` knows a call by this name: methods of classes."""
+    return _EXPLAINED.fullmatch(call) is not None
 
 
 def _explain(result: CaseResult) -> tuple[str, ...]:
-    return (f"gilgen explain {result.call}",) if result.shims and _EXPLAINED.fullmatch(result.call) else ()
+    return (f"gilgen explain {result.call}",) if result.shims and can_explain(result.call) else ()
 
 
 def _diagnose(result: CaseResult) -> str:

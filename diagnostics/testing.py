@@ -116,10 +116,11 @@ class Session:
         if self._owner == threading.get_ident() and self._lock.locked():
             raise RuntimeError("a call that is being measured measures another one: measure them one after the other")
         lock = self._lock
-        with lock, contextlib.ExitStack() as paused:
+        with lock, contextlib.ExitStack() as undo:
             self._owner = threading.get_ident()
             for watch in self._watches:
-                paused.enter_context(watch.paused())
+                undo.enter_context(watch.paused())
+            undo.enter_context(_as_before())
             yield
 
     def distrust(self) -> str:
@@ -129,6 +130,18 @@ class Session:
         wrong = controls.failed(self.controls)
         told = "; ".join(f"{result.call} must read {controls.EXPECTED[result.case]!r} but reads {result.verdict!r} ({result.because})" for result in wrong)
         return f"this machine, or the harness on it, cannot be trusted now: {told}" if wrong else ""
+
+
+@contextlib.contextmanager
+def _as_before() -> Iterator[None]:
+    """Put the switch interval and the garbage collector back at the end, whenever a signal's handler raised."""
+    interval, collecting = sys.getswitchinterval(), gc.isenabled()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        if collecting:
+            gc.enable()
 
 
 def _control(name: str) -> CaseResult:
@@ -158,36 +171,44 @@ def prove(work: Work, *, once: bool = False) -> Proof:
     """Measure a call: once where that tells, else up to `window.WINDOWS` times (`PATIENCE` on a busy machine), or many times in a row where it is short.
 
     Args:
-        work: `reset` runs before each call but the first.
+        work: `reset` runs before each call.
         once: make the call a single time, whatever is seen.
     """
     __tracebackhide__ = True
-    found = [_watched_call(work)]
-    if not once:
-        count = window.row_of(work, found[0].window.duration)
-        if count > 1:
-            found = [_watched_row(work, count)]
-            while found[0].window.duration < window.TOO_SHORT and count < window.ROW_LIMIT:  # the call before was slower: the first, or load's fault
-                count = _longer(count, found[0].window.duration)
-                found = [_watched_row(work, count)]
-        while not _is_enough(found):
-            work.reset()
-            found.append(_watched_row(work, count) if count > 1 else _watched_call(work))
+    work.reset()
+    first = _watched_call(work)
+    found, count = [first], 1
+    while not once and len(found) < PATIENCE:
+        last = found[-1].window
+        if last.duration < window.TOO_SHORT:
+            longer = _longer(work, first.window, last, count)
+            if longer == count:
+                break
+            found, count = [], longer
+        elif _tells(last) and (verdict.is_clear(last, len(found)) or len(found) >= window.WINDOWS):
+            break
+        elif count > 1 and not _tells(last):
+            count = min(window.ROW_LIMIT, 2 * count)  # the longer it is, the less the heartbeat's first wait for a processor hides
+        work.reset()
+        found.append(_watched_row(work, count) if count > 1 else _watched_call(work))
     # A call that has nothing left to do the second time says nothing then.
-    long_enough = [proof for proof in found if proof.window.duration >= window.TOO_SHORT] or found
+    long_enough = [proof for proof in (first, *found) if proof.window.duration >= window.TOO_SHORT and proof.window.calls >= min(count, 2)] or found
     return max(long_enough, key=lambda proof: (proof.window.covered, proof.window.ticks, proof.window.seen or 0.0))
 
 
-def _is_enough(found: list[Proof]) -> bool:
-    """Whether a call need not be measured again. A machine that is too busy to tell gets more chances than one that tells."""
-    last = found[-1].window
-    most = PATIENCE if verdict.judge(last).verdict == "unknown" else window.WINDOWS
-    return len(found) >= most or verdict.is_clear(last, len(found))
+def _tells(found: Window) -> bool:
+    """Whether load left enough of a window to judge by."""
+    return verdict.judge(found).verdict != "unknown"
 
 
-def _longer(count: int, seconds: float) -> int:
-    """How many calls to make in a row instead of `count`, which took so many seconds and were too short."""
-    return min(window.ROW_LIMIT, max(2 * count, round(count * window.ROW / max(seconds, window.ROW / window.ROW_LIMIT))))
+def _longer(work: Work, first: Window, last: Window, count: int) -> int:
+    """How many calls to make in a row instead of `count`, which were too short; `count` where more prove nothing."""
+    if last.duration < first.processor / 2:
+        return count  # it had more to do the first time
+    if count == 1:
+        return window.row_of(work, last.duration)
+    more = round(count * window.ROW / max(last.duration, window.ROW / window.ROW_LIMIT))
+    return min(window.ROW_LIMIT, max(2 * count, more))
 
 
 def _watched_call(work: Work) -> Proof:
@@ -238,8 +259,8 @@ class Gil:
     calling thread: once where one call tells; again, up to three times, where it holds or the machine is busy; and many times in
     a row where it is short and runs no bytecode. What it raises is passed on.
 
-    `reset` runs before each call but the first, so that the call does its full work again. By default that is `Modified()` of
-    the object whose method is called, where it has one. `once=True` makes the call a single time.
+    `reset` runs before each call, so that the call does its full work each time. By default that is `Modified()` of the object
+    whose method is called, where it has one. `once=True` makes the call a single time, without that.
     """
 
     def __init__(self, session: Session, node: str) -> None:
@@ -258,7 +279,7 @@ class Gil:
         __tracebackhide__ = True
         with self._session.alone():
             distrust = self._session.distrust()
-            proof = prove(Work(call, reset or _reset_of(call)), once=once)
+            proof = prove(Work(call, reset or (nothing if once else _reset_of(call))), once=once)
         found = verdict.Judgement("unknown", distrust) if distrust else judge(proof)
         toolkit = toolkit_of(call)
         notes = self._session.notes(self._node)
@@ -356,7 +377,8 @@ def _advice(result: CaseResult, wanted: Verdict) -> Iterator[str]:
     elif wanted == "releases" and result.toolkit != PYTHON:
         if not result.shims:
             yield f"gilgen's shims for {result.toolkit} are not active: pytest --gil-shims {result.toolkit}"
-        yield f"What the plan does with it, and why: gilgen explain {result.call}"
+        if gate.can_explain(result.call):
+            yield f"What the plan does with it, and why: gilgen explain {result.call}"
     elif wanted == "releases":
         yield "A call releases where its C code does (Py_BEGIN_ALLOW_THREADS). What the extension module does: gilgen audit MODULE"
     elif result.shims:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import importlib.metadata
 import re
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -441,6 +443,11 @@ def test_an_object_that_can_is_made_to_do_its_work_again():
     assert (alone.count, found.verdict, found.window.calls) == (0, "too short", 1)
 
 
+def good_control() -> CaseResult:
+    name = testing.CONTROLS[0]
+    return CaseResult(name, "control", name, shims=False, verdict=controls.EXPECTED[name], because="")
+
+
 def held(toolkit, *, shims=False, verdict="holds") -> CaseResult:
     return CaseResult("test", toolkit, "vtkOBBTree.BuildLocator", shims=shims, verdict=verdict, because="no other thread ran", window=Window(0.2, 0, 0.2, 0.0, 0.001))
 
@@ -450,6 +457,8 @@ def test_advice_fits_what_is_missing():
     assert "pytest --gil-shims vtk" in text
     assert "gilgen explain vtkOBBTree.BuildLocator" in text
     assert "--gil-shims" not in testing.explain(held("vtk", shims=True), "releases")
+    assert "gilgen explain" not in testing.explain(replace(held("itk"), call="median_image_filter"), "releases")
+    assert "gilgen explain" in testing.explain(replace(held("itk"), call="itkMedianImageFilterIF3IF3.Update"), "releases")
     assert "gilgen audit" in testing.explain(held("python"), "releases")
     assert "quieter" in testing.explain(held("vtk", verdict="unknown"), "releases")
     assert "Without --gil-shims" in testing.explain(held("vtk", shims=True, verdict="releases"), "holds")
@@ -475,11 +484,48 @@ def test_a_busy_machine_gets_more_chances(monkeypatch):
     assert testing.judge(testing.prove(controls.Work(library_call))).verdict == "unknown"
 
 
-def test_the_second_time_a_call_may_have_nothing_left_to_do(monkeypatch):
-    first, second = Window(0.2, 0, 0.2, 0.0, 0.001, stall=0.2, seen=1.0), Window(0.001, 1, 0.001, 1.0, 0.001, stall=0.0, seen=1.0)
-    left = iter([first, second])
+FIRST, NOTHING_LEFT = Window(0.2, 0, 0.2, 0.0, 0.001, stall=0.2, seen=1.0, processor=0.2), Window(0.001, 1, 0.001, 1.0, 0.001, stall=0.0, seen=1.0)
+
+
+@pytest.mark.parametrize("first", [FIRST, replace(FIRST, stall=0.0, seen=0.01)])
+def test_the_second_time_a_call_may_have_nothing_left_to_do(monkeypatch, first):
+    left = iter([first, NOTHING_LEFT])
     monkeypatch.setattr(window, "watch", lambda *_, **__: (next(left), None))
     assert testing.prove(controls.Work(library_call)).window == first
+
+
+def test_a_short_call_that_load_made_long_is_made_in_a_row(monkeypatch):
+    """Its processor time tells that it had no more to do the first time."""
+    loaded = replace(FIRST, stall=0.0, seen=0.0, processor=0.0007)
+    short, row, longer = replace(NOTHING_LEFT, duration=0.001), replace(FIRST, duration=0.02, calls=80), replace(FIRST, calls=320)
+    left = iter([loaded, short, row, longer, longer])
+    counts = []
+
+    def watch(*_, calls):
+        counts.append(calls)
+        return next(left), None
+
+    monkeypatch.setattr(window, "watch", watch)
+    assert testing.prove(controls.Work(functools.partial(sorted, []))).window == longer
+    assert counts == [1, 1, 80, 320, 320]
+
+
+def test_a_timeout_that_raises_leaves_nothing_behind(monkeypatch):
+    def late(*_):
+        raise TimeoutError("as some plugins do")
+
+    gil = testing.Gil(testing.Session(), "test")
+    monkeypatch.setattr(gil._session, "controls", (good_control(),))
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+        for after in (0.002, 0.02, 0.2):
+            signal.setitimer(signal.ITIMER_REAL, after)
+            with pytest.raises(TimeoutError):
+                gil.measure(lambda: time.sleep(60))
+            assert (sys.getswitchinterval(), gc.isenabled()) == (0.005, True)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_tests_that_measured_make_one_report():
