@@ -36,12 +36,13 @@ class Fixed:
     seconds: dict[str, float]
 
 
-def fix(toolkit: str, headers_dir: Path | None, notify: Notify, *, check: bool = False) -> Fixed:
+def fix(toolkit: str, headers_dir: Path | None, notify: Notify, *, check: bool = False, held: dict[str, tuple[str, ...]] | None = None) -> Fixed:
     """Run every stage that is not in the cache, up to the shim wheel; what each raises is said there.
 
-    `check` lets the compiler compare the plan with the headers before the shims are compiled.
+    `check` lets the compiler compare the plan with the headers before the shims are compiled. `held` has for each toolkit
+    the methods that a profile names (`profiled.held`): just those are released.
     """
-    planned = plan.ensure(toolkit, headers_dir, notify)
+    planned = plan.ensure(toolkit, headers_dir, notify, held and held[toolkit])
     record = plan.read(planned)
     checked = checks.ensure(planned, record, notify) if check else None
     if checked:

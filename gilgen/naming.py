@@ -48,25 +48,30 @@ def call_name(function: Any, first: Any) -> tuple[str, str, str]:
     Returns:
         The Python name; the toolkit, empty for what belongs to none; the package that it is from.
     """
-    owner = getattr(function, "__self__", None)
-    short = _text(getattr(function, "__name__", None)) or type(function).__name__
     if isinstance(function, type):
         return _owned(function, "")
+    owner = getattr(function, "__self__", None)
+    short = _text(getattr(function, "__name__", None)) or type(function).__name__
     if owner is not None and not isinstance(owner, ModuleType):
         return _owned(wrapped(owner if isinstance(owner, type) else type(owner)), short)
     described = getattr(function, "__objclass__", None)
     if isinstance(described, type):
         return _owned(wrapped(type(first)) if isinstance(first, described) else described, short)
     method = method_of(short, type(first))
-    if method != short and not isinstance(first, ModuleType):
+    if method != short:
         return _owned(type(first), method)
-    module = _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None))
+    return _of_module(function, short, _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None)))
+
+
+def _of_module(function: Any, short: str, module: str) -> tuple[str, str, str]:
+    """A function that stands in a module, or an object that can be called, such as a VTK algorithm."""
     if module in {"", "builtins"}:
-        kind = type(function)  # an object that can be called, such as a VTK algorithm
+        kind = type(function)
         return (short, "", "builtins") if kind.__module__ == "builtins" else _owned(wrapped(kind), "__call__")
     if module.startswith("_ITK") and "_" in short:
         return ".".join(short.rsplit("_", 1)), "itk", "itk"
-    return f"{module}.{short}", PACKAGES.get(module.partition(".")[0], ""), module.partition(".")[0]
+    package = module.partition(".")[0]
+    return f"{module}.{short}", PACKAGES.get(package, ""), package
 
 
 def loop_of(name: str, package: str) -> str:

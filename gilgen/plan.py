@@ -2,7 +2,8 @@
 
 The order in which a method is decided: what the user excludes is kept; what a hazard or the calling
 convention forbids is kept; what the user includes, and what a family of methods known to block names,
-is released; everything else is kept because nothing says that it blocks.
+is released; everything else is kept because nothing says that it blocks. With a profile of the user's program
+just those methods are released that held the GIL there, whether a family names them or not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gilgen import config, demangle, headers, rules, scan, store, toolkits
+from gilgen import config, demangle, headers, profiled, rules, scan, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config
 from gilgen.model import Action, Api, Class, Coverage, Decision, Definition, Guard, Library, Method, Plan
@@ -31,7 +32,12 @@ REAL = frozenset({"float", "double"})
 
 
 def plan(
-    installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config, wrappers: Mapping[str, State] | None = None
+    installation: Installation,
+    api: Api,
+    exposed: tuple[ExposedClass, ...],
+    settings: Config,
+    wrappers: Mapping[str, State] | None = None,
+    held: tuple[str, ...] | None = None,
 ) -> Plan:
     """Decide every method of a toolkit that a rule or the user names.
 
@@ -42,22 +48,24 @@ def plan(
         settings: the user's own word.
         wrappers: what the audit found of wrappers that may release, by Python name; all others hold. None:
             nothing was audited, and the wrappers are taken for those of a build with full thread safety.
+        held: Python names of the methods that held the GIL in a profile: just these are released. None: there is no profile.
 
     Raises:
         ConfigError: the rules are damaged.
         ArtefactError: one of the toolkit's libraries cannot be read.
     """
-    planner = _Planner(installation, api, exposed, settings, wrappers)
+    planner = _Planner(installation, api, exposed, settings, wrappers, held)
     return planner.plan()
 
 
-def ensure(name: str, headers_dir: Path | None, notify: Notify) -> store.Made:
+def ensure(name: str, headers_dir: Path | None, notify: Notify, held: tuple[str, ...] | None = None) -> store.Made:
     """Make a toolkit's plan unless it is there, and all that it needs.
 
     Args:
         name: the toolkit.
         headers_dir: a folder of headers that the user named, if any.
         notify: called with remarks on what is under way.
+        held: as for `plan`.
 
     Raises:
         ToolkitNotFoundError, HeadersNotFoundError, ScanError, ConfigError, ArtefactError, StoreError: as they say.
@@ -68,14 +76,15 @@ def ensure(name: str, headers_dir: Path | None, notify: Notify) -> store.Made:
     found = headers.find(toolkit, installation, headers_dir, notify)
     files = [Path(found.root) / file for file in toolkit.header_files(Path(found.root))]
     key = store.key_of(
-        installation.key, installation.root, found, store.key_of_files(files), rules.text(name), settings.include, settings.exclude, settings.guard
-    )
+        installation.key, installation.root, found, store.key_of_files(files), rules.text(name), settings.include, settings.exclude, settings.guard,
+        *(("profile", *held) if held is not None else ()),
+    )  # fmt: skip
 
     def make(folder: Path) -> None:
         api = scan.scan(toolkit, installation, found, notify)
         notify(f"Reading what {name} {installation.version} exposes and defines")
         seen = exposed(toolkit, installation)
-        store.write(folder / FILE, plan(installation, api, seen, settings, _audited(toolkit, installation)))
+        store.write(folder / FILE, plan(installation, api, seen, settings, _audited(toolkit, installation), held))
 
     return store.ensure("plan", name, installation.version, key, make, notify)
 
@@ -114,7 +123,13 @@ def exposed(toolkit: Toolkit, installation: Installation) -> tuple[ExposedClass,
 
 class _Planner:
     def __init__(
-        self, installation: Installation, api: Api, exposed: tuple[ExposedClass, ...], settings: Config, wrappers: Mapping[str, State] | None = None
+        self,
+        installation: Installation,
+        api: Api,
+        exposed: tuple[ExposedClass, ...],
+        settings: Config,
+        wrappers: Mapping[str, State] | None = None,
+        held: tuple[str, ...] | None = None,
     ) -> None:
         self.installation = installation
         self.toolkit = toolkits.get(installation.toolkit)
@@ -131,6 +146,9 @@ class _Planner:
         self._ancestry: dict[str, frozenset[str]] = {}
         self.libraries: list[Library] = []
         self.definitions: dict[str, list[Definition]] = defaultdict(list)
+        self.held = None if held is None else profiled.resolve(held, {cls.name: cls for cls in exposed})
+        self.held_names = frozenset().union(*(method.names for method in self.held or ()))
+        self.passed_over: set[str] = set()
         self.wrappers = wrappers or {}
         witness = self.toolkit.releasing_witness
         self.wrappers_thread_safe = wrappers is None or not witness or wrappers.get(witness) in {"releases", "mixed"}
@@ -142,6 +160,12 @@ class _Planner:
         decisions += self._decide_templates()
         decisions = [self._beside_wrapper(decision) for decision in self._unique(decisions)]
         coverage, decisions = self._coverage(decisions)
+        notices = tuple(self._idle_settings())
+        if self.held is not None:
+            self.passed_over = {name for decision in decisions for name in decision.served}
+            decisions = self._only_held(decisions)
+            coverage, decisions = self._coverage(decisions)
+            notices += tuple(self._unreleased(decisions))
         decisions.sort(key=lambda decision: (decision.python, decision.declaration, decision.symbol))
         return Plan(
             toolkit=self.installation.toolkit,
@@ -153,7 +177,7 @@ class _Planner:
             decisions=tuple(decisions),
             coverage=coverage,
             distributions=self.installation.distributions,
-            notices=tuple(self._idle_settings()),
+            notices=notices,
         )
 
     # ------------------------------------------------------------------------------------ candidates
@@ -174,7 +198,10 @@ class _Planner:
         if self._asked(self.config.include, cls, name):
             return rules.Family("config:include", f"Included by {self.config.file}.", frozenset({cls}), (name,))
         ancestry = self.ancestry(cls)
-        return next((family for family in self.rules.families if family.covers(ancestry, name, parameters)), None)
+        family = next((family for family in self.rules.families if family.covers(ancestry, name, parameters)), None)
+        if family is None and self.held_names and any(f"{spelling}.{name}" in self.held_names for spelling in self._spellings(cls)):
+            return rules.Family(profiled.HELD, "It held the GIL in the profile.", frozenset({cls}), (name,))
+        return family
 
     def _asked(self, patterns: tuple[str, ...], cls: str, name: str) -> bool:
         return any(rules.matches(f"{spelling}.{name}", patterns) for spelling in self._spellings(cls)) if patterns else False
@@ -224,7 +251,7 @@ class _Planner:
     def _template_member(self) -> re.Pattern[bytes]:
         """Mangled members of class templates whose method some family names (Itanium C++ ABI, 5.1.2)."""
         patterns = {pattern for family in self.rules.families for pattern in family.methods} | {
-            pattern.rpartition(".")[2] for pattern in self.config.include
+            pattern.rpartition(".")[2] for pattern in (*self.config.include, *self.held_names)
         }
         names = "|".join(sorted(re.escape(pattern).replace(r"\*", r"\w*") for pattern in patterns if pattern != "*"))
         return re.compile(rf"^_ZNK?.*E\d+(?:{names})E".encode())
@@ -458,6 +485,49 @@ class _Planner:
             result.append(decision)
         return result
 
+    # --------------------------------------------------------------------------------------- profile
+
+    def _only_held(self, decisions: list[Decision]) -> list[Decision]:
+        """Release what the profile names. All else that would be released keeps the GIL, but its guard still protects those calls."""
+        wanted = frozenset(decision.symbol for method in self.held or () for decision in self._serving(method, decisions))
+
+        def judged(decision: Decision) -> Decision:
+            if decision.action != "release" or decision.reason == "config:include" or decision.symbol in wanted:
+                return decision
+            action: Action = "keep" if decision.guard == "none" else "queue"
+            return replace(decision, action=action, reason=profiled.NOT_HELD, why=profiled.NOT_HELD_WHY, served=())
+
+        return [judged(decision) for decision in decisions]
+
+    def _serving(self, method: profiled.Method, decisions: list[Decision]) -> list[Decision]:
+        """The releases that a call of a method ends in, and those of subclasses that Python does not see."""
+        released = [decision for decision in decisions if decision.action == "release"]
+        direct = [decision for decision in released if decision.python in method.names or not method.names.isdisjoint(decision.served)]
+        base = self.cxx_class(method.owner)
+        hidden = [
+            decision
+            for decision in released
+            if decision.python.endswith(f".{method.name}")
+            and (cls := decision.python.rpartition(".")[0]) not in self.types_by_python
+            and base in self.ancestry(self.cxx_class(cls))
+        ]
+        return direct + hidden
+
+    def cxx_class(self, python: str) -> str:
+        """The C++ class, without template arguments, behind the class part of a decision's Python name."""
+        return demangle.normal(self.types_by_python.get(python, python)).partition("<")[0]
+
+    def _unreleased(self, decisions: list[Decision]) -> Iterable[str]:
+        """A word on each method that the profile names and the plan cannot release."""
+        for method in self.held or ():
+            if not method.owner:
+                yield f"The profile names {method.python}, which {self.installation.toolkit} {self.installation.version} does not expose."
+            elif not self._serving(method, decisions):
+                kept = next((decision for decision in decisions if decision.python in method.names), None)
+                never = next((keep for keep in self.rules.keeps if keep.covers(frozenset(), method.name) and not keep.classes), None)
+                why = f"{kept.why} [{kept.reason}]" if kept else f"{never.why} [{never.reason}]" if never else "No function of the toolkit's stands for it."
+                yield f"The profile names {method.python}, but it cannot be released: {why}"
+
     # -------------------------------------------------------------------------------------- coverage
 
     def _coverage(self, decisions: list[Decision]) -> tuple[Coverage, list[Decision]]:
@@ -477,7 +547,7 @@ class _Planner:
                 family = self.family_of(demangle.normal(cls.cxx).partition("<")[0], method.name, "")
                 if not group and (family is None or self._never(method.name)):
                     continue
-                queues = any(decision.action == "queue" and decision.reason != NOT_THREAD_SAFE for decision in group)
+                queues = any(d.action == "queue" and d.reason not in {NOT_THREAD_SAFE, profiled.NOT_HELD} for d in group)
                 if queues or (family and family.queues):
                     queued += queues
                     continue
@@ -489,10 +559,12 @@ class _Planner:
                     through += 1
                     for target in targets:
                         served[target].append(name)
+                elif not group and name in self.passed_over:
+                    kept[profiled.NOT_HELD] += 1
                 else:
-                    group = group or [self._absent(cls, method.name)]
-                    decisions += [decision for decision in group if decision.reason == "absent"]
-                    kept[group[0].reason] += 1
+                    missing = [] if group else [self._absent(cls, method.name)]
+                    decisions += missing
+                    kept[(group or missing)[0].reason] += 1
         coverage = Coverage(
             wrapped=sum(len(cls.methods) for cls in self.exposed),
             candidates=candidates,
@@ -540,20 +612,15 @@ class _Reach:
         family = self.planner.family_of(template, name, "")
         ancestry = self.planner.ancestry(template)
         for inner in family.behind if family else ():
-            behind = [f"{owner}.{inner}" for owner in self.by_method.get(inner, ()) if self._cxx(owner) in ancestry]
+            behind = [f"{owner}.{inner}" for owner in self.by_method.get(inner, ()) if self.planner.cxx_class(owner) in ancestry]
             if behind:
                 return behind
-        overriding = [owner for owner in self.by_method.get(name, ()) if template in self.planner.ancestry(self._cxx(owner))]
+        overriding = [owner for owner in self.by_method.get(name, ()) if template in self.planner.ancestry(self.planner.cxx_class(owner))]
         if overriding and any(method.pure for method in methods):
             return [f"{owner}.{name}" for owner in overriding]
         if declared.template or any(method.body == "inline" for method in methods):
             return self._called(declared, name)
         return []
-
-    def _cxx(self, python: str) -> str:
-        """The C++ class, without template arguments, behind the class part of a decision's Python name."""
-        known = self.planner.types_by_python.get(python, python)
-        return demangle.normal(known).partition("<")[0]
 
     def _called(self, cls: Class, name: str) -> list[str]:
         """Released methods that a body in the headers calls: on the object itself, or through a pointer."""
@@ -562,7 +629,7 @@ class _Reach:
         found = set()
         for arrow, callee in re.findall(r"(->|\b)([A-Z]\w+)\s*\(", body):
             for owner in self.by_method.get(callee, ()):
-                if self._cxx(owner) in ancestry or (arrow and callee == name):
+                if self.planner.cxx_class(owner) in ancestry or (arrow and callee == name):
                     found.add(f"{owner}.{callee}")
         return sorted(found)
 

@@ -12,7 +12,7 @@ import linecache
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +207,7 @@ class Attribution:
         self._holds = []
 
     def _hold(self, hold: Hold, delay: float) -> None:
+        """Add a hold to the call that held. `delay` is what the heartbeat's own waiting for a processor may have added to it."""
         if not hold.candidates or any(hold.start < end and start < hold.end for start, end in self.stopped):
             return
         chosen = self._choose(hold)
@@ -214,32 +215,35 @@ class Attribution:
             self.unclear += hold.end - hold.start if chosen is None else 0.0
             return
         thread, name, toolkit, file, line, function, loop, inside = chosen
-        beats = self.looks.between(self.heart, hold.start, hold.end)
-        if len(beats) > 1 and not any(look.state == "waits" for look in beats):
-            return  # the heartbeat was late, and not for the GIL
         seconds = hold.end - hold.start - max(0.0, delay) - self._delay(thread, hold)
-        if seconds < HOLD:
+        if seconds < HOLD or file == RUNPY or self._heard(hold):
             return
-        if file == RUNPY:
-            return  # the beginning of the program itself
-        place = (file, line, function)
         name = name if inside else self._source(file, line)
-        total = self.sums[name, toolkit, place]
+        total = self.sums[name, toolkit, (file, line, function)]
         total.held += seconds
         total.worst = max(total.worst, seconds)
         total.loop = loop or total.loop
         total.threads.add(self.name(thread))
-        at = hold.start - (self.started or 0.0)
+        stall = LoopStall("", self.name(thread), hold.start - (self.started or 0.0), seconds, name, self._short(file), line, own=True)
         if not inside and str(thread) in hold.loops and seconds > STALL:
-            self._stall(LoopStall(hold.loops[str(thread)], self.name(thread), at, seconds, name, self._short(file), line, own=True))
-        for other in self.names:
-            share = self.looks.share(other, hold.start, hold.end, "waits") if other not in {thread, self.heart} else None
-            if share:
-                total.waiters[self.name(other)] += share * seconds
-                if str(other) in hold.loops and share * seconds > STALL:
-                    self._stall(LoopStall(hold.loops[str(other)], self.name(other), at, share * seconds, name, self._short(file), line, own=False))
+            self._stall(replace(stall, loop=hold.loops[str(thread)]))
+        for other, waited in self._waited(hold, thread, seconds).items():
+            total.waiters[self.name(other)] += waited
+            if str(other) in hold.loops and waited > STALL:
+                self._stall(replace(stall, loop=hold.loops[str(other)], thread=self.name(other), seconds=waited, own=False))
         if seconds > STALL:
             self._remember(Moment(seconds, hold, thread, f"{name} at {self._short(file)}:{line}"))
+
+    def _heard(self, hold: Hold) -> bool:
+        """Whether the heartbeat was late, and not for the GIL."""
+        beats = self.looks.between(self.heart, hold.start, hold.end)
+        return len(beats) > 1 and not any(look.state == "waits" for look in beats)
+
+    def _waited(self, hold: Hold, holder: int, seconds: float) -> dict[int, float]:
+        """For how long each other thread waited for the GIL meanwhile."""
+        others = [thread for thread in self.looks.of if thread not in {holder, self.heart}]
+        shares = {thread: self.looks.share(thread, hold.start, hold.end, "waits") for thread in others}
+        return {thread: share * seconds for thread, share in shares.items() if share}
 
     def _choose(self, hold: Hold) -> list[Any] | None:
         """Who held. Where the last sign is a thread's own, it was that thread; else whoever was in C and did not wait for the GIL."""
@@ -270,7 +274,7 @@ class Attribution:
         around = self.looks.around(thread, hold.start, hold.end)
         return around[-1].delay - around[0].delay if around else 0.0
 
-    def _call(  # noqa: PLR0917
+    def _call(
         self, thread: int, start: float, end: float, name: str, toolkit: str, file: str, line: int, function: str, loop: str, task: str, runs: str
     ) -> None:
         """A call of a C function that took longer than a millisecond."""

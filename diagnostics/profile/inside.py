@@ -25,8 +25,9 @@ from pathlib import Path
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 
-from gilgen import naming
 from gilgen.diagnostics.profile.stream import Writer
+
+from gilgen import naming
 
 HEARTBEAT = 0.001
 """Seconds that the heartbeat sleeps between ticks."""
@@ -46,28 +47,32 @@ LOOPS_OVER = 0.02
 
 COLLECTION = "garbage collection"
 
+IMPORT = "import"
+
 clock = time.perf_counter
 
 _MISSING = object()
 _LIBRARY = tuple(
     {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(os.__file__).parent), "<frozen"}
 )
+_IMPORTLIB = "<frozen importlib"
 _INSTALLED = ("site-packages", "dist-packages")
 _GILGEN = (os.path.dirname(naming.__file__) + os.sep, os.path.dirname(__file__) + os.sep)  # noqa: PTH120 - as frames spell it
 
-Entry = tuple[float, Any, Any, CodeType | None, int]
+Entry = tuple[float, Any, Any, CodeType, int]
 """A call that is under way: when it began, the function, its first argument, and the place in the code that calls it."""
 
 
 class State:
-    """One thread of the program: the calls of C functions that it is in, the innermost last."""
+    """One thread of the program: the calls of C functions that it is in, the innermost last, and whether it collects garbage."""
 
-    __slots__ = ("ident", "native", "stack")
+    __slots__ = ("collecting", "ident", "native", "stack")
 
     def __init__(self, ident: int, native: int) -> None:
         self.ident = ident
         self.native = native
         self.stack: list[Entry] = []
+        self.collecting = False
 
 
 HEART = State(0, 0)
@@ -107,9 +112,11 @@ class Monitor:
                 self.hold(previous, now, began, program, state, kind, frame)
 
     def hold(self, start: float, end: float, began: State, program: State, ended: State, kind: str, frame: FrameType | None) -> None:
-        """Nobody gave a sign from `start` to `end`.
+        """Nobody gave a sign for longer than `HOLD`.
 
         Args:
+            start: when the last sign was.
+            end: when the one now came.
             began: whose sign was the last one.
             program: whose was the last one but for the heartbeat's.
             ended: whose is the one now.
@@ -146,15 +153,17 @@ class Monitor:
         """A candidate: its thread, the call that it is in, and the place that it was called from."""
         if not inside:
             return [state.native, "", "", *place(top), "", False]
+        if state.collecting:
+            return [state.native, COLLECTION, "", *place(top), "", True]
         _, function, first, code, _ = state.stack[-1]
         caller = _frame_of(top, code)
         name, toolkit, _ = self.name(function, first, caller)
         return [state.native, name, toolkit, *place(caller), self.loop(state), True]
 
     def name(self, function: Any, first: Any, caller: FrameType) -> tuple[str, str, str]:
-        """As `naming.call_name`."""
-        if function is COLLECTION:
-            return COLLECTION, "", ""
+        """As `naming.call_name`; what the import system calls is an import."""
+        if caller.f_code.co_filename.startswith(_IMPORTLIB):
+            return IMPORT, "", ""
         if first is _MISSING:
             first = caller.f_locals.get("self")
         return naming.call_name(function, first)
@@ -192,6 +201,8 @@ class Monitor:
             return
         try:
             name, toolkit, package = self.name(entry[1], entry[2], caller)
+            if name == IMPORT and any(one[3].co_filename.startswith(_IMPORTLIB) for one in state.stack[:-1]):
+                return  # one import, however many it takes
             loop, task = self.loop(state), ""
             if "asyncio.events" in sys.modules:
                 loop, task = _asyncio(loop)
@@ -214,6 +225,8 @@ class Monitor:
 
 def _is_inside(state: State, top: FrameType, kind: str) -> bool:
     """Whether a thread was in C when the sign came, and not in bytecode that this C came back to."""
+    if state.collecting:
+        return True
     if not state.stack:
         return False
     code = state.stack[-1][3]
@@ -223,7 +236,7 @@ def _is_inside(state: State, top: FrameType, kind: str) -> bool:
         return False
     if kind == "start":
         return top.f_back is not None and top.f_back.f_code is code
-    return top.f_code is code or code is None
+    return top.f_code is code
 
 
 def _beneath(top: FrameType | None) -> tuple[FrameType | None, str]:
@@ -242,9 +255,9 @@ def _beneath(top: FrameType | None) -> tuple[FrameType | None, str]:
     return top, kind
 
 
-def _frame_of(top: FrameType, code: CodeType | None) -> FrameType:
+def _frame_of(top: FrameType, code: CodeType) -> FrameType:
     frame: FrameType | None = top
-    while frame is not None and code is not None:
+    while frame is not None:
         if frame.f_code is code:
             return frame
         frame = frame.f_back
@@ -355,13 +368,21 @@ class _Own(threading.local):
     state: State | None
 
 
-def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
-    """Through `sys.monitoring`, which sees every thread; what is returned ends it."""
-    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-    tool = next(number for number in (2, 5, 3, 4) if monitoring.get_tool(number) is None)
-    monitoring.use_tool_id(tool, "gilgen profile")
-    own, last, hold = _OWN, monitor.last, monitor.hold
-    getframe = sys._getframe  # noqa: SLF001
+_OWN = _Own()
+
+
+def _own_state(monitor: Monitor) -> State | None:
+    """This thread's state, made at its first sign."""
+    try:
+        return _OWN.state
+    except AttributeError:
+        state = _OWN.state = monitor.state()
+        return state
+
+
+def _on_call(monitor: Monitor) -> Callable[[CodeType, int, Any, Any], None]:
+    """A function is about to be called."""
+    own, last, hold, getframe = _OWN, monitor.last, monitor.hold, sys._getframe  # noqa: SLF001
 
     def on_call(code: CodeType, offset: int, function: Any, first: Any) -> None:
         kind = type(function)
@@ -371,7 +392,7 @@ def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
         try:
             state = own.state
         except AttributeError:
-            state = own.state = monitor.state()
+            state = _own_state(monitor)
         if state is None:
             return
         previous = last[0]
@@ -383,23 +404,26 @@ def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
                 hold(previous, now, began, program, state, "call", getframe(1))
         state.stack.append((now, function, first, code, offset))
 
+    return on_call
+
+
+def _on_return(monitor: Monitor) -> Callable[[CodeType, int, Any, Any], None]:
+    """A C function has returned, or raised."""
+    own, last, hold, called, getframe = _OWN, monitor.last, monitor.hold, monitor.called, sys._getframe  # noqa: SLF001
+
     def on_return(code: CodeType, offset: int, _function: Any, _first: Any) -> None:
         now = clock()
         try:
             state = own.state
         except AttributeError:
-            state = own.state = monitor.state()
+            state = _own_state(monitor)
         if state is None or not state.stack:
             return
-        stack = state.stack
-        entry = stack[-1]
+        entry = state.stack[-1]
         if entry[3] is not code or entry[4] != offset:
-            # A call whose end was not told stands above, or this one's begin was not.
-            if not any(one[3] is code and one[4] == offset for one in stack):
+            if not _unwound(state.stack, code, offset):
                 return
-            while entry[3] is not code or entry[4] != offset:
-                stack.pop()
-                entry = stack[-1]
+            entry = state.stack[-1]
         previous = last[0]
         if now > previous:
             began, program = last[1], last[2]
@@ -408,15 +432,31 @@ def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
             if now - previous > HOLD:
                 hold(previous, now, began, program, state, "return", getframe(1))
         if now - entry[0] > OVER:
-            monitor.called(state, entry, now, getframe(1))
+            called(state, entry, now, getframe(1))
+        state.stack.pop()
+
+    return on_return
+
+
+def _unwound(stack: list[Entry], code: CodeType, offset: int) -> bool:
+    """Take calls off the stack whose end was not told; false where that of the call at this place was not told to begin."""
+    if not any(one[3] is code and one[4] == offset for one in stack):
+        return False
+    while stack[-1][3] is not code or stack[-1][4] != offset:
         stack.pop()
+    return True
+
+
+def _on_start(monitor: Monitor) -> Callable[[CodeType, int], None]:
+    """A Python function begins; C may have called it."""
+    own, last, hold, getframe = _OWN, monitor.last, monitor.hold, sys._getframe  # noqa: SLF001
 
     def on_start(_code: CodeType, _offset: int) -> None:
         now = clock()
         try:
             state = own.state
         except AttributeError:
-            state = own.state = monitor.state()
+            state = _own_state(monitor)
         if state is None:
             return
         previous = last[0]
@@ -427,8 +467,17 @@ def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
             if now - previous > HOLD:
                 hold(previous, now, began, program, state, "start", getframe(1))
 
+    return on_start
+
+
+def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
+    """Through `sys.monitoring`, which sees every thread; what is returned ends it."""
+    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+    tool = next(number for number in (2, 5, 3, 4) if monitoring.get_tool(number) is None)
+    monitoring.use_tool_id(tool, "gilgen profile")
     events = monitoring.events
-    callbacks = {events.CALL: on_call, events.C_RETURN: on_return, events.C_RAISE: on_return, events.PY_START: on_start}
+    returned = _on_return(monitor)
+    callbacks = {events.CALL: _on_call(monitor), events.C_RETURN: returned, events.C_RAISE: returned, events.PY_START: _on_start(monitor)}
     for event, callback in callbacks.items():
         monitoring.register_callback(tool, event, callback)
     monitoring.set_events(tool, events.CALL | events.PY_START)
@@ -442,8 +491,6 @@ def _start_monitoring(monitor: Monitor) -> Callable[[], bool]:
 
     return stop
 
-
-_OWN = _Own()
 
 
 # ------------------------------------------------------------------------------------------ the heartbeat
@@ -521,7 +568,6 @@ class Profile:
         self.monitor = Monitor(Writer(folder))
         self.heart = Heart(self.monitor)
         self._stop: Callable[[], bool] = lambda: True
-        self._collecting: State | None = None
 
     def start(self) -> None:
         """Begin to watch."""
@@ -559,28 +605,23 @@ class Profile:
             self._stop()
 
     def _on_collection(self, phase: str, _: dict[str, int]) -> None:
-        if not self.monitor.on:
-            return
-        now = clock()
+        # The calls that this itself makes are told like the program's own, so it must not touch the stack.
         state = self.monitor.states.get(_thread.get_ident())
-        if state is None:
-            return
-        if phase == "start":
-            self.monitor.sign(now, state, "call", sys._getframe())  # noqa: SLF001
-            state.stack.append((now, COLLECTION, None, None, 0))
-        elif state.stack and state.stack[-1][1] is COLLECTION:
-            self.monitor.sign(now, state, "return", sys._getframe())  # noqa: SLF001
-            state.stack.pop()
+        if state is not None:
+            state.collecting = phase == "start"
 
 
 def main() -> None:
     """Run the program that the command line names, with the shims where the options say so."""
     folder, options, program, *arguments = sys.argv[1:]
+    sys.path.insert(0, "")  # -P left it out, so that gilgen is the installed one; the program's folder takes its place
     chosen = json.loads(options)
     if chosen["shims"]:
         from gilgen.activate import activate  # noqa: PLC0415 - only where it is asked for
 
         activate()
+    import pkgutil  # noqa: F401, PLC0415 - runpy imports it when it runs a program
+
     from gilgen.program import run  # noqa: PLC0415 - what runs the program is the last to be imported
 
     Profile(Path(folder)).start()

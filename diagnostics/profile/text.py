@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from gilgen.diagnostics.profile.inside import COLLECTION, IMPORT
 from gilgen.diagnostics.report.text import aligned
 
 from gilgen import store
@@ -15,6 +16,9 @@ ROWS = 20
 
 STALLS = 8
 """Places of stalls that are listed."""
+
+PYTHONS = (COLLECTION, IMPORT)
+"""What Python does itself."""
 
 WORTH = 0.02
 """Seconds: what held less altogether is not worth a release."""
@@ -55,7 +59,7 @@ def advice(profile: Profile, file: Path) -> list[str]:
             "Calls inside a loop's own callback stall that loop whether they release or not: make them in another thread, "
             "with asyncio `await asyncio.to_thread(call)`, in a GUI in a worker thread. What they hold must be released as well, or the loop stalls all the same."
         )
-    others = [call.python for call in profile.calls if not call.toolkit and call.held > WORTH]
+    others = [call.python for call in profile.calls if not call.toolkit and call.held > WORTH and call.python not in PYTHONS and not call.python.startswith("(")]
     if others:
         said.append(f"{_some(others)}: of no toolkit that gilgen serves. Where they matter, run them in another process.")
     return said

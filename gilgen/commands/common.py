@@ -16,7 +16,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gilgen import store
+from gilgen import profiled, store
+from gilgen.diagnostics import durations
+from gilgen.errors import GilgenError
 from gilgen.toolkits import get
 
 Result = TypeVar("Result")
@@ -32,6 +34,11 @@ output = Console(highlight=False)
 def toolkits_argument(function: Function) -> Function:
     """One or more toolkits as the command's arguments."""
     return click.argument("toolkits", nargs=-1, required=True, metavar="TOOLKIT...")(function)
+
+
+def optional_toolkits_argument(function: Function) -> Function:
+    """The same where a profile may name them."""
+    return click.argument("toolkits", nargs=-1, metavar="[TOOLKIT...]")(function)
 
 
 def json_option(function: Function) -> Function:
@@ -70,6 +77,42 @@ def check_option(function: Function) -> Function:
         is_flag=True,
         help="First let the compiler confirm, from headers of the wheel's own version, the type of every method that gets a shim.",
     )(function)
+
+
+def profile_options(function: Function) -> Function:
+    """`--profile FILE` and `--over TIME`: release just what held the GIL in the user's own program."""
+    file = click.option(
+        "--profile",
+        "profile_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Release just the calls that held the GIL in FILE, which `gilgen profile -o FILE` wrote.",
+    )
+    over = click.option(
+        "--over",
+        default=f"{profiled.OVER * 1000:.0f}ms",
+        show_default=True,
+        callback=lambda _context, _parameter, text: durations.seconds(text),
+        metavar="TIME",
+        help="With --profile: leave out what held for less altogether, such as 20ms or 0.5s.",
+    )
+    return file(over(function))
+
+
+def held_in(profile: Path | None, over: float, toolkits: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | None]:
+    """The toolkits to work on, and for each the methods that a profile names; None where there is no profile.
+
+    Without toolkits on the command line, they are those that the profile names.
+    """
+    if profile is None:
+        if not toolkits:
+            raise click.UsageError("Name one or more toolkits, or a profile with --profile FILE.")
+        return toolkits, None
+    held = profiled.held(profile, over)
+    for name in toolkits:
+        if name not in held:
+            raise GilgenError(f"In {profile} no call of {name} held the GIL for longer than {over * 1000:g} ms.", f"Name what is in it: {' '.join(held)}.")
+    return toolkits or tuple(held), held
 
 
 def write_json(file: Path | None, record: Any) -> None:

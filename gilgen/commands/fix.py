@@ -12,22 +12,35 @@ from gilgen.commands import common
 
 
 @click.command("fix")
-@common.toolkits_argument
+@common.optional_toolkits_argument
 @common.headers_option
+@common.profile_options
 @common.check_option
 @click.option("--no-install", is_flag=True, help="Build the shim wheels, but do not install them.")
 @click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Copy the shim wheels to DIR as well.")
 @common.json_option
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, check: bool, no_install: bool, folder: Path | None, json_file: Path | None) -> None:
+def command(
+    toolkits: tuple[str, ...],
+    headers_dir: Path | None,
+    profile_file: Path | None,
+    over: float,
+    check: bool,
+    no_install: bool,
+    folder: Path | None,
+    json_file: Path | None,
+) -> None:
     """Find what holds the GIL, build shims that release it, and install them into this environment.
 
     Afterwards, release it in a program with `import gilgen; gilgen.activate("vtk", "itk")`, or run a
     program that must not be edited with `gilgen run program.py`.
 
+    With --profile just those calls are released that held the GIL in your own program; toolkits need not be named then.
+
     The toolkits' own files stay as they are. What was made is kept in the cache, so a second run takes
     a moment. `pip uninstall gilgen-shims-vtk` takes the shims away again.
     """
-    results = common.each(toolkits, functools.partial(fix.fix, check=check), headers_dir)
+    toolkits, held = common.held_in(profile_file, over, toolkits)
+    results = common.each(toolkits, functools.partial(fix.fix, check=check, held=held), headers_dir)
     for result in results:
         _show(result)
     wheels = [Path(result.wheel) for result in results]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import shutil
 from pathlib import Path
@@ -12,24 +13,28 @@ from gilgen import generate, plan, store
 from gilgen.commands import common
 
 
-def generated(toolkit: str, headers_dir: Path | None, notify: plan.Notify) -> tuple[str, store.Made]:
+def generated(
+    toolkit: str, headers_dir: Path | None, notify: plan.Notify, *, held: dict[str, tuple[str, ...]] | None = None
+) -> tuple[str, store.Made]:
     """One toolkit's sources; a function of a module so that it can run in a process of its own."""
-    planned = plan.ensure(toolkit, headers_dir, notify)
+    planned = plan.ensure(toolkit, headers_dir, notify, held and held[toolkit])
     return toolkit, generate.ensure(planned, toolkit, planned.version, platform.machine(), notify)
 
 
 @click.command("generate")
-@common.toolkits_argument
+@common.optional_toolkits_argument
 @common.headers_option
+@common.profile_options
 @click.option("-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Put the sources into DIR (DIR/TOOLKIT for several).")
 @common.json_option
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, folder: Path | None, json_file: Path | None) -> None:
+def command(toolkits: tuple[str, ...], headers_dir: Path | None, profile_file: Path | None, over: float, folder: Path | None, json_file: Path | None) -> None:
     """Write the shims as C++ that needs neither the toolkit's headers nor Python's.
 
     The folder has its own CMakeLists.txt; each shim stands beside its Python name, its C++ declaration
     and the reason for the release.
     """
-    results = common.each(toolkits, generated, headers_dir)
+    toolkits, held = common.held_in(profile_file, over, toolkits)
+    results = common.each(toolkits, functools.partial(generated, held=held), headers_dir)
     places = {}
     for toolkit, made in results:
         target = made.folder

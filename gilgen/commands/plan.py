@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,24 +15,34 @@ from gilgen.commands import common
 from gilgen.model import Plan
 
 
-def planned(toolkit: str, headers_dir: Path | None, notify: plan.Notify) -> Plan:
+def planned(toolkit: str, headers_dir: Path | None, notify: plan.Notify, *, held: dict[str, tuple[str, ...]] | None = None) -> Plan:
     """One toolkit's plan; a function of a module so that it can run in a process of its own."""
-    return plan.read(plan.ensure(toolkit, headers_dir, notify))
+    return plan.read(plan.ensure(toolkit, headers_dir, notify, held and held[toolkit]))
 
 
 @click.command("plan")
-@common.toolkits_argument
+@common.optional_toolkits_argument
 @common.headers_option
+@common.profile_options
 @click.option("--only", metavar="GLOB", help="List the decisions whose Python name matches, such as 'vtk*Locator.*'.")
 @click.option("--kept", is_flag=True, help="List every candidate that is kept, with its reason.")
 @common.json_option
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, only: str | None, kept: bool, json_file: Path | None) -> None:
+def command(
+    toolkits: tuple[str, ...],
+    headers_dir: Path | None,
+    profile_file: Path | None,
+    over: float,
+    only: str | None,
+    kept: bool,
+    json_file: Path | None,
+) -> None:
     """Decide method by method: release the GIL, or keep it, each with its reason.
 
     `gilgen explain CLASS.METHOD` says more of one method. Settings in gilgen.toml or [tool.gilgen]:
     include = [...] and exclude = [...], lists of globs such as "vtkOBBTree.*".
     """
-    plans = common.each(toolkits, planned, headers_dir)
+    toolkits, held = common.held_in(profile_file, over, toolkits)
+    plans = common.each(toolkits, functools.partial(planned, held=held), headers_dir)
     for record in plans:
         _show(record)
         if only or kept:
