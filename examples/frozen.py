@@ -25,12 +25,10 @@ FRAME = 1 / 60
 SIZE = 160
 """Samples along each edge of the scan."""
 
-SMOOTH = itk.median_image_filter
-"""Named here because ITK loads a module when it is first named: that would freeze the window for seconds, too."""
-
 
 def main() -> None:
     """Turn the loop until the scan is open; say how it went."""
+    load()
     done = threading.Event()
     worker = threading.Thread(target=open_scan, args=(done,), name="open-scan")
     worker.start()
@@ -41,6 +39,11 @@ def main() -> None:
     worker.join()
     lengths = np.diff(frames)
     print(f"{len(lengths)} frames in {frames[-1] - frames[0]:.2f} s; the longest took {lengths.max():.3f} s")
+
+
+def load() -> None:
+    """Let ITK load its modules, which it does when they are first used: before the loop turns, not while it should."""
+    itk.array_from_image(smooth(itk.image_from_array(np.zeros((4, 4, 4), dtype=np.float32))))
 
 
 def open_scan(done: threading.Event) -> None:
@@ -62,7 +65,7 @@ def make_scan() -> Any:
 
 def smooth(scan: Any) -> Any:
     """Take the noise out. ITK spreads this over all processors by itself."""
-    return SMOOTH(scan, radius=1)
+    return itk.median_image_filter(scan, radius=1)
 
 
 def find_surface(scan: Any) -> vtkPolyData:
