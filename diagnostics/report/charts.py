@@ -138,7 +138,8 @@ def told_lane(lane: Lane) -> str:
 
 def _percent(part: float) -> str:
     """A share of a timeline: sampled, so whole figures are all that it bears."""
-    return "less than 1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")  # noqa: PLR2004 - rounds to nothing
+    text = "less than 1%" if 0 < part < 0.005 else "more than 99%" if 0.995 <= part < 1 else f"{part:.0%}"  # noqa: PLR2004 - would round to nothing, or to all
+    return text.replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def drawn(lane: Lane, length: float, pixels: int) -> list[Span]:
@@ -152,17 +153,19 @@ def drawn(lane: Lane, length: float, pixels: int) -> list[Span]:
 
 def _by_pixel(spans: Iterable[Span], pixel: float) -> list[Span]:
     """One state a pixel: the one that is owed most time. What a pixel does not show is owed to the next ones."""
-    cells: dict[int, Counter[State]] = {}
+    cells: dict[int, dict[State, float]] = {}
     for span in spans:
         for place in range(int(span.start / pixel), math.ceil(span.end / pixel)):
             inside = min(span.end, (place + 1) * pixel) - max(span.start, place * pixel)
-            cells.setdefault(place, Counter())[span.state] += inside  # type: ignore[assignment] - a counter of seconds
-    owed: Counter[State] = Counter()
+            cell = cells.setdefault(place, {})
+            cell[span.state] = cell.get(span.state, 0.0) + inside
+    owed: dict[State, float] = {}
     merged: list[Span] = []
     for place, cell in sorted(cells.items()):
-        owed.update(cell)
+        for one, time in cell.items():
+            owed[one] = owed.get(one, 0.0) + time
         state = max(owed, key=lambda one: owed[one])
-        owed[state] -= pixel  # type: ignore[assignment]
+        owed[state] -= pixel
         start, end = place * pixel, (place + 1) * pixel
         if merged and merged[-1].state == state and start - merged[-1].end < pixel / 2:
             merged[-1] = Span(merged[-1].start, end, state)

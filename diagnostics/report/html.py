@@ -140,8 +140,8 @@ def _whole(text: str) -> str:
 
 
 def _breakable(name: str) -> Markup:
-    """A dotted name that may be broken after its dots, nowhere else."""
-    return Markup(".<wbr>").join(name.split("."))
+    """A dotted name that may be broken before its dots, nowhere else."""
+    return Markup("<wbr>.").join(name.split("."))
 
 
 def _file(name: str) -> str:

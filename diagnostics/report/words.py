@@ -76,7 +76,8 @@ def seconds(value: float) -> str:
     """A time for people: three figures and a unit."""
     if value < 0.0995:  # noqa: PLR2004 - three figures in milliseconds
         return f"{value * 1e3:.1f} ms"
-    return f"{value:.3f} s" if value < 0.9995 else f"{value:.2f} s"  # noqa: PLR2004 - three figures in seconds
+    places = next((places for below, places in ((0.9995, 3), (9.995, 2), (99.95, 1)) if value < below), 0)
+    return f"{value:,.{places}f} s"
 
 
 def plural(count: int, noun: str) -> str:

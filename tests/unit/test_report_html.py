@@ -259,7 +259,7 @@ def test_a_short_lane_is_drawn_as_it_is():
 
 
 def test_a_timeline_is_told_in_words():
-    assert charts.told_lane(Lane("x", (Span(0.0, 0.75, "waits"), Span(0.75, 1.0, "runs"), Span(0.0, 1.0, "call")))) == "x: runs 25 %, waits for the GIL 75 %."
+    assert charts.told_lane(Lane("x", (Span(0.0, 0.75, "waits"), Span(0.75, 1.0, "runs"), Span(0.0, 1.0, "call")))) .replace("\N{NO-BREAK SPACE}", " ") == "x: runs 25 %, waits for the GIL 75 %."
     assert charts.told_lane(Lane("x", ())) == "x: nothing was seen."
 
 
