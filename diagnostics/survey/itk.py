@@ -124,6 +124,10 @@ def prepare() -> None:
     itk.ProcessObject.GlobalWarningDisplayOff()
 
 
+def quiet() -> None:
+    """Nothing here says anything."""
+
+
 def module_of(target: Target) -> str:
     """The parent has read it from the tables of the wrapping."""
     return target.module

@@ -54,7 +54,7 @@ def measure(provider: ModuleType, request: Request, save: Save) -> Findings:
     """Measure one class; what is known is saved before each step.
 
     Args:
-        provider: knows how to feed the class: `feeds(target)` and `module_of(target)`.
+        provider: knows how to feed the class: `feeds(target)`, `module_of(target)` and `quiet()`.
         request: what to do.
         save: keeps what was found so far, for the case that the process ends.
 
@@ -71,7 +71,10 @@ def measure(provider: ModuleType, request: Request, save: Save) -> Findings:
         findings = replace(findings, feed=request.feed, title=feed.title)
     else:
         feed, findings = _choose(feeds, request, findings, save)
+    if request.limit:
+        feed = replace(feed, size=min(feed.size, request.limit), limit=min(feed.limit, request.limit))
     fed, findings = _size(feed, request, findings, save)
+    provider.quiet()
     for call, work in fed.works.items():
         findings = replace(findings, step="measuring", call=call)
         save(findings)
@@ -92,7 +95,7 @@ def _choose(feeds: list[Feed], request: Request, findings: Findings, save: Save)
             continue
         save(replace(findings, feed=index, title=feed.title))
         try:
-            fed = feed.make(feed.size)
+            fed = feed.make(min(feed.size, request.limit or feed.size))
             seconds = _seconds(_first(fed))
             complaint = fed.complaint()
         except CannotFeedError as error:
@@ -114,7 +117,7 @@ def _choose(feeds: list[Feed], request: Request, findings: Findings, save: Save)
 
 def _size(feed: Feed, request: Request, findings: Findings, save: Save) -> tuple[Fed, Findings]:
     """Climb the ladder of sizes until a call takes about `TARGET` seconds."""
-    limit = min(feed.limit, request.limit or feed.limit)
+    limit = feed.limit
     size = request.size or min(feed.size, limit)
     for round_ in range(ROUNDS):
         findings = replace(findings, step="sizing", size=size)

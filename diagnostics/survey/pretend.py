@@ -117,6 +117,10 @@ def prepare() -> None:
     """Nothing to set up."""
 
 
+def quiet() -> None:
+    """Nothing here says anything."""
+
+
 def module_of(target: Target) -> str:
     """They are all in one."""
     return target.module

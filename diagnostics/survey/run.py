@@ -24,8 +24,8 @@ from gilgen.activate import installed
 from gilgen.errors import GilgenError, UnsupportedError
 from gilgen.model import Survey, Surveyed
 
-DEADLINE = 20.0
-"""Seconds for each process of a class: twenty times what it takes on a quiet machine."""
+DEADLINE = 30.0
+"""Seconds for each process of a class: thirty times what it takes on a quiet machine."""
 
 CONTROL_ATTEMPTS = 3
 """A control that the machine was too busy to show may try again."""

@@ -46,10 +46,13 @@ PROVIDERS = {
     "itk": "gilgen.diagnostics.survey.itk",
     "control": "gilgen.diagnostics.survey.pretend",
 }
-"""Who knows a toolkit's classes and how to feed them: a module with `targets()`, `load()`, `prepare()`, `module_of(target)` and `feeds(target)`."""
+"""Who knows a toolkit's classes and how to feed them: a module with `targets()`, `load()`, `prepare()`, `quiet()`, `module_of(target)` and `feeds(target)`."""
 
-ATTEMPTS = 5
+ATTEMPTS = 8
 """How often a class is tried: a feed that ends the process, a size too large and a machine too busy each cost one."""
+
+TINY = 200
+"""Elements: what does not end on thousands may do so on these."""
 
 BUSY = 2
 """How often at most because the machine was too busy to tell."""
@@ -158,7 +161,7 @@ def survey(target: Target, options: Options) -> Entry:
         return Entry(target.toolkit, target.name, (_untested(target, target.module, target.untested),))
     before = _half(target, "before", options, None)
     after = None
-    if "after" in options.halves and not before.untested:
+    if "after" in options.halves and before.findings.good:
         after = _half(target, "after", options, before)
     return Entry(target.toolkit, target.name, tuple(_records(target, before, after)), time.monotonic() - started)
 
@@ -183,7 +186,7 @@ class Seen:
 def _half(target: Target, half: Half, options: Options, other: Seen | None) -> Seen:
     """Measure one half, again where that may help."""
     request = Request(target, options.deadline, "")
-    if other is not None and other.findings.good:
+    if other is not None:
         request = replace(request, feed=other.findings.feed, size=other.findings.good)
     remarks: list[str] = []
     busy = 0
@@ -200,7 +203,7 @@ def _half(target: Target, half: Half, options: Options, other: Seen | None) -> S
             if last is not None and findings.untested == NOTHING_LEFT:
                 return _ended(Findings("feeding", findings.module), last, remarks[:-1], target)
             return Seen(findings.measured, tuple(remarks), findings, findings.untested)
-        following = _otherwise(request, findings, end, log) if attempt < ATTEMPTS else None
+        following = _otherwise(request, findings, end, log, first=attempt == 1) if attempt < ATTEMPTS else None
         if following is None:
             return _ended(findings, end, remarks, target)
         last = end
@@ -235,13 +238,17 @@ def _end_of(ending: Ending, findings: Findings, log: str) -> End | None:
     return End("crash", without_folders(f"the process that imports the toolkit was lost: {(last or ['it said nothing'])[0]}"))
 
 
-def _otherwise(request: Request, findings: Findings, end: End, log: str) -> Request | None:
+def _otherwise(request: Request, findings: Findings, end: End, log: str, *, first: bool) -> Request | None:
     """What may go better than what ended the process; None where nothing is left to try."""
+    if findings.step == "feeding" and end.verdict == "timeout" and not request.limit:
+        return replace(request, limit=TINY)
     if findings.step == "feeding" and findings.feed >= 0:
         return replace(request, skip=(*request.skip, findings.feed))
     if findings.step == "sizing" and 0 < findings.good < findings.size:
         too_much = end.verdict == "timeout" or "memory" in end.because or "bad_alloc" in log
         return replace(request, feed=findings.feed, size=findings.good) if too_much else None
+    if findings.step == "measuring" and end.verdict == "timeout" and first:
+        return replace(request, feed=findings.feed, size=max(1, findings.good // 4))
     return None
 
 
@@ -272,7 +279,7 @@ def _records(target: Target, before: Seen, after: Seen | None) -> list[Surveyed]
             [
                 *([one.because] if one is not None else []),
                 *([f"with the shims {two.because}"] if two is not None else []),
-                f"fed with {before.findings.title}, {before.findings.good} elements",
+                *([f"fed with {before.findings.title}, {before.findings.good} elements"] if before.findings.good else []),
                 *remarks,
             ]
         )

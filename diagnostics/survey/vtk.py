@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gilgen.diagnostics.cases import Work, nothing
+from gilgen.diagnostics.cases import Work
 from gilgen.diagnostics.survey import vtk_files, vtk_kinds
 from gilgen.diagnostics.survey.records import CannotFeedError, Fed, Feed, Target
 
@@ -83,10 +83,16 @@ def prepare() -> None:
     vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
     if hasattr(vtk, "vtkDummyController"):
         vtk.vtkMultiProcessController.SetGlobalController(vtk.vtkDummyController())
+    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
     words = vtk.vtkFileOutputWindow()
     words.SetFileName(MESSAGES)
     words.SetFlush(True)  # noqa: FBT003 - VTK's own signature
     vtk.vtkOutputWindow.SetInstance(words)
+
+
+def quiet() -> None:
+    """No more words: what is formatted and printed is no part of the call."""
+    _vtk().vtkObject.GlobalWarningDisplayOff()
 
 
 def module_of(target: Target) -> str:
@@ -173,11 +179,18 @@ def _filters(name: str, sample: Any) -> Iterator[Feed]:
 def _flavours(kind: str) -> list[tuple[str, Callable[[int], Any]]]:
     """Different data of one kind: what one filter has no use for, another wants."""
     data = _data()
+    bare = (f"a bare {kind}", functools.partial(data.bare, kind))
     if kind == "vtkImageData":
-        return [(kind, data.image), ("vtkImageData of bytes", data.byte_image), ("a flat vtkImageData", data.flat_image), ("a coloured vtkImageData", data.coloured_image)]
+        return [
+            (kind, data.image),
+            ("vtkImageData of bytes", data.byte_image),
+            ("a flat vtkImageData", data.flat_image),
+            ("a coloured vtkImageData", data.coloured_image),
+            bare,
+        ]
     if kind == "vtkPolyData":
-        return [("vtkPolyData with triangles", data.surface), ("vtkPolyData with lines", data.lines), ("vtkPolyData with points", data.loose_points)]
-    return [(kind, functools.partial(data.made, kind))]
+        return [("vtkPolyData with triangles", data.surface), bare, ("vtkPolyData with lines", data.lines), ("vtkPolyData with points", data.loose_points)]
+    return [(kind, functools.partial(data.made, kind)), bare]
 
 
 def _algorithm(name: str, kind: str, makers: dict[str, Callable[[int], Any]], size: int) -> Fed:
@@ -189,7 +202,8 @@ def _algorithm(name: str, kind: str, makers: dict[str, Callable[[int], Any]], si
         return makers[wanted](size) if wanted in makers else data.made(wanted, size)
 
     setup.connect(algorithm, kind, make)
-    setup.fill(algorithm)
+    setup.fill(algorithm, vtk_kinds.OBJECTS)
+    setup.particular(algorithm)
     setup.scale(algorithm, size)
     _silence()
     return Fed(_works(name, algorithm), complaint)
@@ -215,14 +229,16 @@ def _readers(name: str, sample: Any) -> Iterator[Feed]:
 def _reader(name: str, write: Callable[[int], Path], size: int) -> Fed:
     path = write(size)
     reader = getattr(_vtk(), name)()
-    for setter in ("SetFileName", "SetCaseFileName"):
-        if hasattr(reader, setter):
-            getattr(reader, setter)(str(path))
-            break
-    else:
-        raise CannotFeedError("needs files of a kind that nothing here writes")
+    _name(reader, path)
     _silence()
     return Fed(_works(name, reader), complaint)
+
+
+def _name(made: Any, path: Path) -> None:
+    setter = next((name for name in vtk_kinds.FILE_SETTERS if hasattr(made, name)), "")
+    if not setter:
+        raise CannotFeedError(vtk_files.NEEDS_FILE)
+    getattr(made, setter)(str(path))
 
 
 def written(writer: str, path: Path, size: int) -> None:
@@ -235,7 +251,7 @@ def written(writer: str, path: Path, size: int) -> None:
         fed = feed.make(size)
         (work,) = fed.works.values()
         call = work.call
-        call.__self__.SetFileName(str(path))  # type: ignore[attr-defined]
+        _name(call.__self__, path)  # type: ignore[attr-defined]
         call()
         if not complaint() and path.exists() and path.stat().st_size:
             return
@@ -249,9 +265,7 @@ def _importers(name: str, sample: Any) -> Iterator[Feed]:
         def make(size: int, write: Callable[[int], Path] = write) -> Fed:
             path = write(size)
             importer = getattr(_vtk(), name)()
-            if not hasattr(importer, "SetFileName"):
-                raise CannotFeedError("needs files of a kind that nothing here writes")
-            importer.SetFileName(str(path))
+            _name(importer, path)
             _silence()
             return Fed({f"{name}.Update": Work(importer.Update, importer.Modified)}, complaint)
 
@@ -318,6 +332,3 @@ def _transforms(name: str, sample: Any) -> Iterator[Feed]:
         return Fed({f"{name}.TransformPoints": Work(functools.partial(transform.TransformPoints, points, moved), moved.Reset)}, complaint)
 
     yield Feed("vtkPoints", move, START, LIMIT)
-
-
-__all__ = ["complaint", "feeds", "load", "module_of", "nothing", "prepare", "targets", "written"]

@@ -95,3 +95,11 @@ ENDINGS: dict[str, str] = {
     "vtkSTLReader": ".stl", "vtkPLYReader": ".ply", "vtkTIFFReader": ".tif", "vtkJPEGReader": ".jpg", "vtkBMPReader": ".bmp", "vtkPNMReader": ".pnm",
 }  # fmt: skip
 """How the names of their files end, where that matters."""
+
+OBJECTS = ("vtkAreaLayoutStrategy", "vtkGraphLayoutStrategy", "vtkTreeLayoutStrategy", "vtkTreeMapLayoutStrategy", "vtkEdgeLayoutStrategy", "vtkCirclePackLayoutStrategy",
+    "vtkGeoTransform", "vtkGenericDataSet", "vtkRandomSequence", "vtkIncrementalOctreePointLocator", "vtkKochanekSpline", "vtkUnsignedCharArray", "vtkInterpolationKernel",
+    "vtkSPHKernel", "vtkGeneralizedKernel", "vtkGaussianKernel", "vtkStringToNumeric", "vtkDelimitedTextReader", "vtkArrayExtents", "vtkStaticPointLocator")  # fmt: skip
+"""Kinds of object that are set wherever a class asks for one."""
+
+FILE_SETTERS = ("SetFileName", "SetCaseFileName", "SetGeometryFileName")
+"""How a class is told the name of its file."""

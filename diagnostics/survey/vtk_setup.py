@@ -150,8 +150,8 @@ def connect(algorithm: Any, kind: str, make: Callable[[str], Any] = small) -> No
 # ------------------------------------------------------------------------------------------------ settings
 
 
-def fill(made: Any) -> None:
-    """Set what is a file's name or an object and is not set yet."""
+def fill(made: Any, further: tuple[str, ...] = ()) -> None:
+    """Set what is a file's name or an object and is not set yet; `further` kinds of object as well."""
     for name in ("SetFileName", "SetFilePrefix", "SetDirectoryName", "SetCaseFileName"):
         if hasattr(made, name):
             setting = _file(made) if name != "SetDirectoryName" else "."
@@ -160,7 +160,7 @@ def fill(made: Any) -> None:
     for name in dir(made):
         if not name.startswith("Set") or name in NEVER or name.startswith("SetInput") or not hasattr(made, "G" + name[1:]):
             continue
-        kind = _object_parameter(made, name)
+        kind = _object_parameter(made, name, further)
         if kind is None:
             continue
         try:
@@ -180,6 +180,33 @@ def _particular(made: Any) -> None:
         made.SetHTG(vtk_data.hyper_tree_grid())
     if isinstance(made, vtk.vtkAlgorithm) and hasattr(made, "SetValue") and hasattr(made, "GetNumberOfContours"):
         quietly(made.SetValue, 0, 0.5)
+
+
+def _planes() -> Any:
+    planes = vtk.vtkPlaneCollection()
+    planes.AddItem(vtk.vtkPlane())
+    return planes
+
+
+PARTICULAR: tuple[tuple[str, Callable[[], tuple[Any, ...]]], ...] = (
+    ("SetPlanes", lambda: (_planes(),)),
+    ("SetClippingPlanes", lambda: (_planes(),)),
+    ("SetTransform", lambda: (vtk.vtkTransform(),)),
+    ("SetGeometryFileName", lambda: ("out.g",)),
+    ("AddColumnPair", lambda: ("x", "y")),
+    ("SetColumnStatus", lambda: ("x", 1)),
+    ("SetColumnStatus", lambda: ("y", 1)),
+    ("SetColumnStatus", lambda: ("z", 1)),
+    ("RequestSelectedColumns", tuple),
+)
+"""What else some filters cannot do without: setters, and what they are given."""
+
+
+def particular(algorithm: Any) -> None:
+    """Set what else some filters cannot do without."""
+    for name, make in PARTICULAR:
+        if hasattr(algorithm, name):
+            quietly(getattr(algorithm, name), *make())
 
 
 _LENGTH, _FLAT, _CUBE = 1.0, 1 / 2, 1 / 3
@@ -226,11 +253,11 @@ def quietly(function: Callable[..., Any], *arguments: Any) -> None:
     """Call a setter that may not take such arguments."""
     try:
         function(*arguments)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, AttributeError):
         return
 
 
-def _object_parameter(made: Any, name: str) -> str | None:
+def _object_parameter(made: Any, name: str, further: tuple[str, ...]) -> str | None:
     """The kind of object that a setter takes, where it takes one and nothing else."""
     text = getattr(made, name).__doc__ or ""
     _, found, after = text.partition("C++:")
@@ -247,7 +274,7 @@ def _object_parameter(made: Any, name: str) -> str | None:
         "vtkIncrementalPointLocator", "vtkInitialValueProblemSolver", "vtkFunctionSet", "vtkStringArray", "vtkIdTypeArray", "vtkIdList", "vtkTextProperty",
         "vtkMapper", "vtkActor", "vtkVolumeProperty", "vtkProperty", "vtkTree", "vtkAnnotation", "vtkGenericCell", "vtkCell", "vtkMolecule", "vtkRenderer",
         "vtkHyperTreeGrid", "vtkContourGrid", "vtkWindow", "vtkProp")  # fmt: skip
-    return parameter.kind if parameter.mark == "*" and parameter.kind.startswith(wanted) else None
+    return parameter.kind if parameter.mark == "*" and parameter.kind.startswith((*wanted, *further)) else None
 
 
 def _file(made: Any) -> str:

@@ -25,6 +25,16 @@ def made(kind: str, size: int) -> Any:
     return vtk_data.MAKERS[kind]()
 
 
+def bare(kind: str, size: int) -> Any:
+    """The same without any arrays on its points, cells or rows: some classes have no use for theirs."""
+    data = made(kind, size)
+    for name in ("GetPointData", "GetCellData", "GetFieldData", "GetVertexData", "GetEdgeData"):
+        attributes = getattr(data, name, lambda: None)()
+        if attributes is not None:
+            attributes.Initialize()
+    return data
+
+
 def grows(kind: str) -> bool:
     """Whether `made` heeds the size for this kind."""
     return kind in SIZED
