@@ -24,7 +24,7 @@ from typing import Self
 from gilgen.diagnostics import controls, durations, gate, verdict, window
 from gilgen.diagnostics.cases import Work, nothing
 from gilgen.diagnostics.report.evidence import pieces
-from gilgen.diagnostics.run import environment
+from gilgen.diagnostics.run import coverage, environment
 
 from gilgen.activate import status
 from gilgen.model import CaseResult, Report, Verdict, Window
@@ -40,8 +40,8 @@ ROW_INTERVAL = window.HEARTBEAT
 (see `window.IMPATIENT_INTERVAL`), and not so often that on a busy machine it waits for a processor all the time."""
 
 BUSY = 0.1
-"""Processor seconds of the program's other Python threads, for each second of the call, from which they may have kept the
-heartbeat out."""
+"""The share of a measurement in which another Python thread of the program ran, or was ready to, from which it may have been
+what kept the heartbeat out."""
 
 PATIENCE = 12
 """At most so many windows of a call on a machine that is too busy to tell. A test should not fail because of that."""
@@ -220,23 +220,27 @@ def _watched_row(work: Work, count: int) -> Proof:
 
 
 def _watched(timed: Callable[[], tuple[float, float]], interval: float, calls: int) -> Proof:
-    before, started = processor_times(), time.perf_counter()
+    before, started = ready_times(), time.perf_counter()
     measured, _ = window.watch(timed, interval, calls=calls)
     seconds = time.perf_counter() - started
-    after = processor_times()
+    after = ready_times()
     busy = (name for (thread, name), spent in after.items() if spent - before.get((thread, name), 0.0) > BUSY * seconds)
     return Proof(measured, tuple(sorted(busy)))
 
 
-def processor_times() -> dict[tuple[int, str], float]:
-    """Processor seconds of each other Python thread of this process, by its number and name; none where the kernel does not tell."""
+def ready_times() -> dict[tuple[int, str], float]:
+    """For how many seconds each other Python thread of this process ran, or waited for a processor, by its number and name.
+
+    From the kernel (schedstat, see `window.QueueTime`); empty where it does not tell.
+    """
     times: dict[tuple[int, str], float] = {}
     for thread in threading.enumerate():
         if thread.native_id is None or thread is threading.current_thread() or isinstance(thread, window.Heartbeat):
             continue
-        with contextlib.suppress(OSError, ValueError, IndexError):
+        with contextlib.suppress(OSError, ValueError):
             text = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text(encoding="ascii")
-            times[thread.native_id, thread.name] = int(text.split()[0]) * 1e-9
+            ran, queued = text.split()[:2]
+            times[thread.native_id, thread.name] = (int(ran) + int(queued)) * 1e-9
     return times
 
 
@@ -484,4 +488,5 @@ def report_of(found: list[Measured]) -> Report:
         controls=shown,
         results=tuple(results.values()),
         notices=("Measured inside of a program's own tests.", *(remark for measured in found for remark in measured.remarks)),
+        coverage=coverage(toolkits),
     )
