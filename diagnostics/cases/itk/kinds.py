@@ -23,10 +23,17 @@ def again(operation: Any) -> Work:
 
 
 def case(
-    name: str, call: str, make: Callable[[int], Work], size: int, limit: int, *, quick: bool = False
+    name: str,
+    call: str,
+    make: Callable[[int], Work],
+    size: int,
+    limit: int,
+    *,
+    quick: bool = False,
+    alone: bool = False,
 ) -> Case:
     """A case of ITK; `call` without the "itk." before it."""
-    return Case(name, "itk", f"itk.{call}", make, size, limit, quick)
+    return Case(name, "itk", f"itk.{call}", make, size, limit, quick, alone)
 
 
 def update(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gilgen.diagnostics.cases.itk.data import (
     ball,
     ball_values,
@@ -14,7 +16,7 @@ from gilgen.diagnostics.cases.itk.data import (
     prepared,
     side_of,
 )
-from gilgen.diagnostics.cases.itk.kinds import again, case, update
+from gilgen.diagnostics.cases.itk.kinds import again, case, filled, update
 from gilgen.diagnostics.cases.record import Work
 
 NAMES = (
@@ -45,6 +47,17 @@ def _grown(kind: str, types: str, size: int, **settings: object) -> Work:
         [side_of(size) // 2] * 3
     )
     return again(grow)
+
+
+def _watershed_tree(size: int) -> Work:
+    """A filter that keeps its tree of basins until it is told of another image: each call has one of its own."""
+    image = noise(size)
+    filters: list[Any] = []
+
+    def begin() -> None:
+        filters[:] = [prepared("WatershedImageFilter", "IF3", image, SetThreshold=0.05, SetLevel=0.3)]
+
+    return Work(lambda: filters[0].Update(), begin, lambda: filled(filters[0]))  # noqa: PLW0108
 
 
 def _marching(size: int) -> Work:
@@ -155,16 +168,7 @@ CASES = (
     update(
         "watershed", "MorphologicalWatershedImageFilter", "IF3IUC3", noise, 60_000, 4_000_000, SetLevel=0.2
     ),
-    update(
-        "watershed-tree",
-        "WatershedImageFilter",
-        "IF3",
-        noise,
-        30_000,
-        1_000_000,
-        SetThreshold=0.05,
-        SetLevel=0.3,
-    ),
+    case("watershed-tree", "WatershedImageFilter.Update", _watershed_tree, 30_000, 1_000_000),
     update("connected", "ConnectedComponentImageFilter", "IUC3IUS3", mask, 4_000_000, 32_000_000),
     case("relabel", "RelabelComponentImageFilter.Update", _relabel, 4_000_000, 32_000_000),
     case("thinning", "BinaryThinningImageFilter.Update", _thinning, 20_000, 100_000),

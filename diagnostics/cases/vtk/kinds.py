@@ -20,10 +20,10 @@ _NUMBERS = itertools.count()
 
 
 def filled(algorithm: Any) -> bool:
-    """Whether a filter's first output has points, cells, rows, vertices or the like."""
+    """Whether a filter's first output has several points, cells, rows, vertices or the like."""
     data = algorithm.GetOutputDataObject(0)
     return data is not None and any(
-        data.GetNumberOfElements(kind) > 0
+        data.GetNumberOfElements(kind) > 1
         for kind in range(library().vtkDataObject.NUMBER_OF_ATTRIBUTE_TYPES)
     )
 
@@ -55,6 +55,7 @@ def write(
     *,
     naming: str = "SetFileName",
     quick: bool = False,
+    alone: bool = False,
     **settings: Any,
 ) -> Case:
     """A writer's `Write()`, to a file in the current folder, which is the case's own."""
@@ -65,7 +66,7 @@ def write(
         getattr(writer, naming)(f"{stem}.{ending}")
         return Work(writer.Write, writer.Modified, lambda: written(stem))
 
-    return Case(name, "vtk", f"{kind}.Write", make, size, limit, quick)
+    return Case(name, "vtk", f"{kind}.Write", make, size, limit, quick, alone)
 
 
 def read(
@@ -76,6 +77,7 @@ def read(
     limit: int,
     *,
     naming: str = "SetFileName",
+    alone: bool = False,
     **settings: Any,
 ) -> Case:
     """A reader's `Update()`, of a file that was written just before; `naming` tells the reader its name.
@@ -94,7 +96,7 @@ def read(
 
         return Work(lambda: readers[0].Update(), begin, lambda: filled(readers[0]))  # noqa: PLW0108
 
-    return Case(name, "vtk", f"{kind}.Update", make, size, limit)
+    return Case(name, "vtk", f"{kind}.Update", make, size, limit, alone=alone)
 
 
 def by(kind: str, data: Data, ending: str, naming: str = "SetFileName", **settings: Any) -> File:
