@@ -155,10 +155,11 @@ class Sampler(ABC):
         self._process = process
         self._reader = threading.Thread(target=self._listen, args=(process.stdout,), daemon=True)
         self._reader.start()
-        self._told.wait(READY_TIMEOUT)
+        in_time = self._told.wait(READY_TIMEOUT)
         if self.begun not in self._said:
             self._kill()
-            self.reason = f"it may not look into this process: {complaint(self._said.decode(errors='replace'))}"
+            refused = f"it may not look into this process: {complaint(self._said.decode(errors='replace'))}"
+            self.reason = refused if in_time else f"it did not begin within {READY_TIMEOUT:g} s"
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
