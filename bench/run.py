@@ -24,6 +24,7 @@ import overlap
 import overload
 import rows
 import stress
+import surveying
 import work
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +32,7 @@ from rich.table import Table
 from gilgen import fix
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("overlap", "calls", "work", "commands", "stress", "overload")
+PARTS = ("overlap", "calls", "work", "commands", "stress", "overload", "survey")
 
 
 @click.command()
@@ -72,7 +73,7 @@ def _use_shims(site: Path) -> None:
 def _measure(part: str, pythons: tuple[str, ...], *, quick: bool) -> rows.Section:
     if part == "calls":
         return calls.measure(quick=quick, pythons=pythons)
-    return {"overlap": overlap, "work": work, "commands": commands, "stress": stress, "overload": overload}[part].measure(quick=quick)
+    return {"overlap": overlap, "work": work, "commands": commands, "stress": stress, "overload": overload, "survey": surveying}[part].measure(quick=quick)
 
 
 def _word(row: rows.Row) -> str:

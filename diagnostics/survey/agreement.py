@@ -6,10 +6,10 @@ found by different means, so each difference is either an error in one of them o
 
 from __future__ import annotations
 
-import functools
 import importlib
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,37 +60,36 @@ class Agreement:
     differences: tuple[Difference, ...]
 
 
-class _Wrappers:
-    """What the audit and the plan say of a toolkit's calls."""
+class Known:
+    """What the audit and the plan say of a toolkit's calls.
 
-    def __init__(self, toolkit: str) -> None:
-        kind = toolkits.get(toolkit)
-        installation = kind.installation()
-        self.toolkit = toolkit
-        self.exposed = {cls.name: cls for cls in plan.exposed(kind, installation)}
+    Args:
+        bases: class -> its bases, as Python sees them.
+        methods: class -> the methods that it has of its own.
+        wrappers: every wrapped method, as the audit found it.
+        released: Python names of the methods that the plan releases.
+        ways: surveyed class -> the wrapped classes that stand for it; a class that is not named stands for itself.
+    """
+
+    def __init__(
+        self, bases: dict[str, tuple[str, ...]], methods: dict[str, set[str]], wrappers: Iterable[Wrapper], released: set[str], ways: dict[str, tuple[str, ...]]
+    ) -> None:
+        self.bases, self.methods, self.released, self.ways = bases, methods, released, ways
         self.wrappers: dict[str, list[Wrapper]] = defaultdict(list)
-        libraries = {path: installation.root / path for path in installation.libraries}
-        for wrapper in audit(package.Package(toolkit, installation.version, libraries)).wrappers:
+        for wrapper in wrappers:
             if wrapper.kind == "method":
                 self.wrappers[wrapper.name].append(wrapper)
-        decided = plan.read(plan.ensure(toolkit, None, lambda _: None))
-        self.released = {name for decision in decided.decisions if decision.action == "release" for name in (decision.python, *decision.served)}
-        self.ways = {target.name: target.ways or (target.name,) for target in importlib.import_module(units.PROVIDERS[toolkit]).targets()}
 
     def definers(self, record: Surveyed) -> set[str]:
         """The names of the wrappers that a surveyed call can be of: of the first class above it that has the method."""
         method = record.call.rpartition(".")[2]
         return {f"{owner}.{method}" for way in self.ways.get(record.name, (record.name,)) if (owner := self.definer(way, method))}
 
-    @functools.cache  # noqa: B019 - it lives as long as one comparison
     def definer(self, name: str, method: str) -> str:
         """The class whose wrapper a call of the method on an object of class `name` is; empty where there is none."""
-        found = self.exposed.get(name)
-        if found is None:
-            return ""
-        if any(one.name == method for one in found.methods):
+        if method in self.methods.get(name, ()):
             return name
-        return next((owner for base in found.bases if (owner := self.definer(base, method))), "")
+        return next((owner for base in self.bases.get(name, ()) if (owner := self.definer(base, method))), "")
 
     def audited(self, names: set[str], overload: re.Pattern[str] | None) -> tuple[State | None, bool]:
         """What the audit says of these wrappers together, and whether what they call may call Python."""
@@ -102,6 +101,22 @@ class _Wrappers:
         return comparing.together({wrapper.verdict for wrapper in chosen}), any(wrapper.may_call_python for wrapper in chosen)
 
 
+def known(toolkit: str) -> Known:
+    """Audit the installed toolkit, and read its plan."""
+    kind = toolkits.get(toolkit)
+    installation = kind.installation()
+    exposed = plan.exposed(kind, installation)
+    libraries = {path: installation.root / path for path in installation.libraries}
+    decided = plan.read(plan.ensure(toolkit, None, lambda _: None))
+    return Known(
+        bases={cls.name: cls.bases for cls in exposed},
+        methods={cls.name: {method.name for method in cls.methods} for cls in exposed},
+        wrappers=audit(package.Package(toolkit, installation.version, libraries)).wrappers,
+        released={name for decision in decided.decisions if decision.action == "release" for name in (decision.python, *decision.served)},
+        ways={target.name: target.ways or (target.name,) for target in importlib.import_module(units.PROVIDERS[toolkit]).targets()},
+    )
+
+
 NO_ARGUMENTS = {"Update": re.compile(r"\(\s*(self)?\s*\)"), "Write": re.compile(r"\(\s*(self)?\s*\)")}
 """Which overload the survey calls, where there are several."""
 
@@ -111,12 +126,12 @@ def compare(survey: Survey) -> Agreement:
     audited = planned = 0
     differences = []
     for toolkit in dict.fromkeys(record.toolkit for record in survey.classes):
-        wrappers = _Wrappers(toolkit)
+        facts = known(toolkit)
         for record in survey.classes:
             if record.toolkit != toolkit:
                 continue
-            names = wrappers.definers(record)
-            state, may_call = wrappers.audited(names, NO_ARGUMENTS.get(record.call.rpartition(".")[2]))
+            names = facts.definers(record)
+            state, may_call = facts.audited(names, NO_ARGUMENTS.get(record.call.rpartition(".")[2]))
             if state in {"releases", "holds"} and record.before in {"releases", "holds", "partly"}:
                 audited += 1
                 if record.before != state:
@@ -124,7 +139,7 @@ def compare(survey: Survey) -> Agreement:
                     differences.append(_difference(record, "audit", str(state), record.before, why))
             if record.after in {"releases", "holds", "partly"}:
                 planned += 1
-                expected = "releases" if state == "releases" or names & wrappers.released or record.before == "releases" else "holds"
+                expected = "releases" if state == "releases" or names & facts.released or record.before == "releases" else "holds"
                 if record.after != expected:
                     differences.append(_difference(record, "plan", expected, record.after, ""))
     return Agreement(audited, planned, tuple(differences))
@@ -140,9 +155,9 @@ def _difference(record: Surveyed, side: Side, expected: str, measured: str, why:
 def as_text(agreement: Agreement) -> str:
     """The comparison for the terminal: unexplained differences first."""
     left = [difference for difference in agreement.differences if not difference.explained]
-    known = len(agreement.differences) - len(left)
+    reasoned = len(agreement.differences) - len(left)
     figures = f"Compared with the audit: {agreement.audited} calls; with the plan: {agreement.planned} calls."
-    lines = [f"{figures} {len(agreement.differences)} differ, {known} of them with a known reason."]
+    lines = [f"{figures} {len(agreement.differences)} differ, {reasoned} of them with a known reason."]
     for difference in (*left, *(difference for difference in agreement.differences if difference.explained)):
         reason = difference.explained or difference.because
         lines.append(f"  {difference.call}: the {difference.side} says {difference.expected}, measured {difference.measured}: {reason}")

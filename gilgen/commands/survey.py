@@ -43,7 +43,7 @@ def command(
 
     Each class runs in its own process with a deadline, fed from generic inputs in a size that makes the call
     last long enough: a crash, a hang and a leak are results. What is done is kept; an interrupted survey goes on
-    where it stopped. `gilgen report --survey` draws the map.
+    where it stopped. `gilgen report --survey FILE` draws the map of what --json FILE wrote.
     """
     choice = surveying.Choice(tuple(dict.fromkeys(toolkits)), patterns, limit, deadline, jobs, scheduler, fresh)
     works = surveying.prepare(choice)

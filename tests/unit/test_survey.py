@@ -12,10 +12,11 @@ import time
 
 import pytest
 from gilgen.diagnostics.cases import Work
-from gilgen.diagnostics.survey import agreement, journal, leaks, pretend, run, summary, units
+from gilgen.diagnostics.survey import agreement, itk, journal, leaks, pretend, run, summary, units
 from gilgen.diagnostics.survey.records import Entry, Options, Target
 
 from gilgen import errors, store
+from gilgen.audit.records import Evidence, Wrapper
 from gilgen.commands import invoke
 from gilgen.model import Environment, Survey, Surveyed
 
@@ -272,3 +273,72 @@ def test_differences_are_told_with_their_reason():
     assert "5 calls; with the plan: 4 calls. 2 differ, 1 of them with a known reason" in text
     assert text.index("vtkA.Update") < text.index("vtkB.Update")
     assert "may call Python" in text
+
+
+def wrapper(name, verdict, overload="", *, may_call=False):
+    owner, _, method = name.rpartition(".")
+    return Wrapper("vtkmodules.x", owner, method, "method", overload, verdict, "", may_call, Evidence("x.so"))
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    """An algorithm and a filter of its kind: the audit and the plan know what their methods do."""
+    found = agreement.Known(
+        bases={"vtkA": ("vtkAlgorithm",), "vtkAlgorithm": ()},
+        methods={"vtkAlgorithm": {"Update", "UpdatePiece"}, "vtkA": set()},
+        wrappers=(
+            wrapper("vtkAlgorithm.Update", "releases", "Update(self) -> None"),
+            wrapper("vtkAlgorithm.Update", "holds", "Update(self, port:int) -> None"),
+            wrapper("vtkAlgorithm.UpdatePiece", "holds", may_call=True),
+        ),
+        released={"vtkAlgorithm.UpdatePiece"},
+        ways={},
+    )
+    monkeypatch.setattr(agreement, "known", lambda _: found)
+
+
+def compared(*records):
+    environment = Environment("0", "CPython", "x86_64", "Linux", 2, {"vtk": "1"})
+    return agreement.compare(Survey(environment, valid=True, seconds=1.0, scheduler="local", classes=records))
+
+
+@pytest.mark.parametrize(
+    ("call", "before", "after", "expected"),
+    [
+        ("Update", "releases", "releases", []),
+        ("UpdatePiece", "holds", "releases", []),
+        ("Update", "holds", "releases", [("audit", "releases", "holds", "")]),
+        ("UpdatePiece", "releases", "releases", [("audit", "holds", "releases", "")]),
+        ("UpdatePiece", "partly", "releases", [("audit", "holds", "partly", agreement.MAY_CALL_PYTHON)]),
+        ("UpdatePiece", "holds", "holds", [("plan", "releases", "holds", "")]),
+        ("Update", "too short", "unknown", []),
+    ],
+)
+@pytest.mark.usefixtures("facts")
+def test_verdicts_are_held_against_audit_and_plan(call, before, after, expected):
+    found = compared(record("vtkA", before, after, call=call))
+    assert [(one.side, one.expected, one.measured, one.explained) for one in found.differences] == expected
+
+
+# ------------------------------------------------------------------------------------------------- which classes
+
+
+def test_the_easiest_instantiations_stand_for_a_template():
+    names = [f"itkMedianImageFilter{ending}" for ending in ("ID4ID4", "IF2IF2", "IF3IF3", "ISS3ISS3", "IUC3IUC3", "IUC2IUC2")]
+    assert itk.representatives("MedianImageFilter", names)[:2] == ("itkMedianImageFilterIF3IF3", "itkMedianImageFilterIUC3IUC3")
+    assert itk.representatives("OtsuThresholdCalculator", ["itkOtsuThresholdCalculatorHDD"]) == ("itkOtsuThresholdCalculatorHDD",)
+
+
+@pytest.mark.parametrize(
+    ("because", "group"),
+    [
+        ("needs a file, and vtkPNGWriter did not write one", "needs a file of its own kind"),
+        ("needs a render window", "needs a render window"),
+        ("part of a view, which needs a render window", "needs a render window"),
+        ("Algorithm vtkDirectedGraphAlgorithm returned failure for request: vtkInformation", "abstract"),
+        ("runs code that the user supplies", "runs the user's own code"),
+        ("No input histograms.", summary.OTHER),
+    ],
+)
+def test_reasons_are_counted_in_groups(because, group):
+    assert summary.reason_of(record("vtkA", "untested", "untested", because)) == group
