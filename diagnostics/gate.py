@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
 
@@ -20,6 +21,7 @@ from gilgen.diagnostics.window import STALL
 
 from gilgen.errors import GilgenError
 from gilgen.model import CaseResult, Check, Coverage, Finding, Report, Verdict, Window
+from gilgen.toolkits import NAMES
 
 BROKEN = frozenset({"crash", "timeout", "error"})
 """Verdicts of a call that did not return as it should."""
@@ -32,6 +34,9 @@ GROWTH = 2.0
 
 FLOOR = STALL
 """Seconds up to which a stall may grow in any case: from 1 ms to 3 ms is no failure."""
+
+NEAR = 3
+"""Names offered where a pattern matches none."""
 
 ORDER = ("broken", "held", "required", "stall", "missing", "coverage", "unproven")
 """Kinds of finding, the gravest first."""
@@ -155,7 +160,8 @@ def _required(new: dict[Key, CaseResult], limits: Limits) -> Iterator[Finding]:
     for wanted in limits.required:
         matching = [result for result in new.values() if matches(wanted.pattern, result) and not _outdone(result, new)]
         if not matching:
-            why = f"no measured call matches {wanted.pattern}"
+            near = get_close_matches(wanted.pattern, sorted({result.call for result in new.values()}), NEAR)
+            why = "; like it are ".join([f"no measured call matches {wanted.pattern}", *([", ".join(near)] if near else [])])
             yield _gone("required", wanted.pattern, wanted.verdict, "not measured", why, ("gilgen report",))
         for result in matching:
             if result.verdict != wanted.verdict:
@@ -184,10 +190,15 @@ class Stall:
     proven: bool
 
 
-def stall_in(window: Window) -> Stall:
-    """The longest stall of one call. Of many calls in a row, none can have kept others out for longer than it took."""
-    alone = window.duration / max(1, window.calls)
-    length = min(stall_of(window), alone)
+def stall_in(window: Window, verdict: Verdict = "unknown") -> Stall:
+    """The longest stall of one call. Of many calls in a row, none can have kept others out for longer than it took.
+
+    Load can hide a stall: all time in which a thread waited for a processor is left out. A call that is proven to hold kept
+    others out at the least while it had a processor itself, and that no load changes.
+    """
+    count = max(1, window.calls)
+    alone = window.duration / count
+    length = min(max(stall_of(window), window.processor if verdict == "holds" else 0.0), alone)
     proven = window.stall is not None or length > LOAD_FACTOR * window.reference_gap
     return Stall(length, length / alone if alone > 0 else 0.0, proven)
 
@@ -209,12 +220,12 @@ def _over_limit(result: CaseResult, limits: Limits) -> Iterator[Finding]:
     if result.window is None:
         yield _of(result, "unproven", most, after=f"not measured ({result.verdict})", fails=limits.strict)
         return
-    stall = stall_in(result.window)
+    stall = stall_in(result.window, result.verdict)
     told = durations.say(stall.seconds)
     if stall.seconds > allowed.seconds:
         kind: Literal["stall", "unproven"] = "stall" if stall.proven else "unproven"
-        yield _of(result, kind, most, after=told, fails=stall.proven or limits.strict, because=_kept_out(result.window))
-    elif result.verdict == "unknown":
+        yield _of(result, kind, most, after=told, fails=stall.proven or limits.strict, because=_kept_out(result.window, result.verdict))
+    elif result.verdict == "unknown" or (result.verdict == "partly" and result.window.longest_gap > allowed.seconds):
         yield _of(result, "unproven", most, after=f"{told}, as far as could be seen", fails=limits.strict)
 
 
@@ -225,20 +236,20 @@ def _grown(before: CaseResult, after: CaseResult, limits: Limits) -> Iterator[Fi
     """
     if before.window is None or after.window is None or before.verdict not in {"releases", "partly"} or after.verdict not in {before.verdict, "unknown"}:
         return
-    then, now = stall_in(before.window), stall_in(after.window)
+    then, now = stall_in(before.window, before.verdict), stall_in(after.window, after.verdict)
     if now.seconds <= max(FLOOR, limits.growth * then.seconds) or now.share <= limits.growth * then.share:
         return
     kind: Literal["stall", "unproven"] = "stall" if now.proven else "unproven"
     told = f"{durations.say(then.seconds)} of {durations.say(before.window.duration)}"
     yield _of(
         after, kind, told, after=f"{durations.say(now.seconds)} of {durations.say(after.window.duration)}", fails=now.proven or limits.strict,
-        because=_kept_out(after.window),
+        because=_kept_out(after.window, after.verdict),
     )  # fmt: skip
 
 
-def _kept_out(window: Window) -> str:
+def _kept_out(window: Window, verdict: Verdict) -> str:
     """The evidence for a stall, in a sentence."""
-    stall = stall_in(window)
+    stall = stall_in(window, verdict)
     text = f"others ran {window.ticks} times in {durations.say(window.duration)} and were kept out for up to {durations.say(stall.seconds)}"
     if window.stall is not None:
         return f"{text}, without what load on the machine added"
@@ -253,9 +264,10 @@ def _missing(old: dict[Key, CaseResult], new: dict[Key, CaseResult]) -> Iterator
     for toolkit, shims in dict.fromkeys((toolkit, shims) for toolkit, _, shims in old):
         lost = [result for key, result in old.items() if key[0] == toolkit and key[2] == shims and key not in new]
         if len(lost) > 1 and not any(key[0] == toolkit and key[2] == shims for key in new):
-            install = (f"gilgen fix {toolkit}",) if shims else ()
+            names = toolkit.split("+")
+            install = (f"gilgen fix {' '.join(names)}",) if shims and set(names) <= set(NAMES) else ()
             why = "nothing of this toolkit was measured with the shims active" if shims else "nothing of this toolkit was measured without shims"
-            commands = (*install, f"gilgen diagnose {toolkit}")
+            commands = (*install, f"gilgen diagnose {' '.join(names)}") if toolkit in NAMES else (*install, _diagnose(lost[0]))
             yield _gone("missing", toolkit, f"{len(lost)} calls measured", "none", why, commands, toolkit=toolkit, shims=shims)
             continue
         for result in lost:
@@ -352,7 +364,12 @@ def _explain(result: CaseResult) -> tuple[str, ...]:
 
 
 def _diagnose(result: CaseResult) -> str:
-    return f"gilgen diagnose {result.toolkit} --case {shlex.quote(result.case)}"
+    """What measures a result again: a case of a toolkit, a case of the user's own, or a test."""
+    case = shlex.quote(result.case)
+    if "::" in result.case:
+        return f"pytest {shlex.quote(result.case.partition(' #')[0])}"
+    source = result.toolkit if result.toolkit in NAMES else "--cases FILE"
+    return f"gilgen diagnose {source} --case {case}"
 
 
 RENEW = "If that is as it should be, make a new baseline: gilgen diagnose TOOLKIT... --json BASE.json"

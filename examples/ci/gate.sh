@@ -16,5 +16,5 @@ pytest --gil-shims vtk,itk --gil-report "$folder/tests.html"
 gilgen diagnose vtk itk --quick --json "$folder/report.json"
 gilgen report "$folder/report.json" --html "$folder/report.html" --junit "$folder/report.xml"
 gilgen check "$folder/report.json" --baseline "$baseline" \
-    --max-stall 50ms --require 'vtk*Locator.BuildLocator=releases' \
+    --max-stall 50ms --require 'vtk*.BuildLocator=releases' \
     --markdown "$folder/check.md"

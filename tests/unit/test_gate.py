@@ -116,7 +116,7 @@ def test_a_requirement_that_is_met():
 def test_a_requirement_that_nothing_matches_fails():
     found = check(GOOD, required=(Requirement("vtkOBTree.*", "releases"),))
     assert kinds(found) == [("required", True)]
-    assert "no measured call matches vtkOBTree.*" in found.findings[0].because
+    assert found.findings[0].because == "no measured call matches vtkOBTree.*; like it are vtkOBBTree.Call"
 
 
 def test_a_requirement_is_for_the_shims_where_both_were_measured():
@@ -180,6 +180,22 @@ def test_load_adds_to_the_gap_and_not_to_the_stall():
     assert check(loaded, report(result()), stalls=(StallLimit("*", 0.02),)) == Check(passed=True, compared=1)
 
 
+def test_load_does_not_hide_the_stall_of_a_call_that_holds():
+    """Both threads waited for a processor almost all the time. While the call had one, others were kept out."""
+    hidden = replace(HELD, duration=0.9, longest_gap=0.9, stall=0.003, processor=0.2)
+    found = check(report(result(verdict="holds", window=hidden)), stalls=(StallLimit("*", 0.02),))
+    assert kinds(found) == [("stall", True)]
+    assert found.findings[0].after == "0.200 s"
+    assert check(report(result(window=hidden)), stalls=(StallLimit("*", 0.02),)).passed
+
+
+def test_load_may_hide_the_stall_of_a_call_that_holds_partly_so_it_is_not_proven():
+    hidden = Window(0.9, 90, 0.4, 0.5, 0.001, stall=0.003, processor=0.2)
+    new = report(result(verdict="partly", window=hidden))
+    assert kinds(check(new, stalls=(StallLimit("*", 0.02),))) == [("unproven", False)]
+    assert check(new, stalls=(StallLimit("*", 0.5),)).findings == ()
+
+
 def test_where_the_kernel_does_not_tell_a_gap_counts_only_beyond_what_load_did_beside_it():
     def gap(seconds, load):
         return report(result(window=replace(FREE, longest_gap=seconds, stall=None, reference_gap=load)))
@@ -225,6 +241,20 @@ def test_a_case_that_is_gone_fails():
     found = check(report(result()), GOOD)
     assert kinds(found) == [("missing", True)]
     assert (found.findings[0].subject, found.findings[0].shims) == ("vtkPlain.Call", False)
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "case", "command"),
+    [
+        ("vtk", "obb-tree", "gilgen diagnose vtk --case obb-tree"),
+        ("vtk+itk", "mine", "gilgen diagnose --cases FILE --case mine"),
+        ("", "my case", "gilgen diagnose --cases FILE --case 'my case'"),
+        ("python", "tests/test_a.py::test_one[2 x] #2", "pytest 'tests/test_a.py::test_one[2 x]'"),
+    ],
+)
+def test_what_measures_it_again(toolkit, case, command):
+    found = check(report(replace(result(verdict="holds", window=HELD), toolkit=toolkit, case=case)), required=(Requirement("*", "releases"),))
+    assert found.findings[0].commands[-1] == command
 
 
 def test_a_half_that_is_gone_is_one_finding_and_says_what_makes_it():
