@@ -9,7 +9,6 @@ whoever looks is an ancestor, is root, or was let in by `allow`.
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import platform
 import time
@@ -56,9 +55,23 @@ def runtime_of(pid: int) -> range | None:
     return None
 
 
-@functools.cache
+_known: dict[tuple[int, int, int], tuple[int, int, bool] | None] = {}
+"""By device, number and time of change of a file: reading one takes a while, and all processes of one Python share it."""
+
+
 def _symbol(path: str) -> tuple[int, int, bool] | None:
     """Value and size of the runtime state in an ELF file, and whether the file is always loaded where it says."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - below /proc/PID/root
+    except OSError:
+        return None
+    key = status.st_dev, status.st_ino, status.st_mtime_ns
+    if key not in _known:
+        _known[key] = _read_symbol(path)
+    return _known[key]
+
+
+def _read_symbol(path: str) -> tuple[int, int, bool] | None:
     try:
         with Path(path).open("rb") as stream:
             file = ELFFile(stream)

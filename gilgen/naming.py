@@ -51,7 +51,9 @@ def call_name(function: Any, first: Any) -> tuple[str, str, str]:
     if isinstance(function, type):
         return _owned(function, "")
     owner = getattr(function, "__self__", None)
-    short = _text(getattr(function, "__name__", None)) or type(function).__name__
+    short = _text(getattr(function, "__name__", None))
+    if not short:
+        return _owned(wrapped(type(function)), "__call__")  # an object that can be called, such as a VTK algorithm
     if owner is not None and not isinstance(owner, ModuleType):
         return _owned(wrapped(owner if isinstance(owner, type) else type(owner)), short)
     described = getattr(function, "__objclass__", None)
@@ -60,16 +62,15 @@ def call_name(function: Any, first: Any) -> tuple[str, str, str]:
     method = method_of(short, type(first))
     if method != short:
         return _owned(type(first), method)
-    return _of_module(function, short, _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None)))
+    return _of_module(short, _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None)))
 
 
-def _of_module(function: Any, short: str, module: str) -> tuple[str, str, str]:
-    """A function that stands in a module, or an object that can be called, such as a VTK algorithm."""
+def _of_module(short: str, module: str) -> tuple[str, str, str]:
+    """A function that stands in a module."""
     if module in {"", "builtins"}:
-        kind = type(function)
-        return (short, "", "builtins") if kind.__module__ == "builtins" else _owned(wrapped(kind), "__call__")
+        return short, "", "builtins"
     if module.startswith("_ITK") and "_" in short:
-        return ".".join(short.rsplit("_", 1)), "itk", "itk"
+        return ".".join(short.split("_", 1)), "itk", "itk"
     package = module.partition(".")[0]
     return f"{module}.{short}", PACKAGES.get(package, ""), package
 

@@ -7,6 +7,7 @@ program's source. A sample cannot tell a call that holds from bytecode that woul
 from __future__ import annotations
 
 import ast
+import json
 import linecache
 import re
 import subprocess
@@ -56,6 +57,7 @@ def profile(pid: int, seconds: float, notify: Callable[[str], None]) -> Profile:
         raise UnsupportedError(f"There is no py-spy: {reason}.", "Install it: pip install py-spy")
     runtime = waits.runtime_of(pid)
     watch = waits.Watch(pid, runtime)
+    names = _names(program, pid)
     with tempfile.TemporaryDirectory(prefix="gilgen-attach-") as scratch:
         raw = Path(scratch) / "raw"
         command = [*program, "record", "--pid", str(pid), "--gil", "--nonblocking", "--threads", "--full-filenames"]
@@ -75,7 +77,7 @@ def profile(pid: int, seconds: float, notify: Callable[[str], None]) -> Profile:
         if not raw.exists():
             raise _refusal(pid, said)
         text = raw.read_text(encoding="utf-8", errors="replace")
-    calls = tuple(_calls(text, took, folder, _waited(pid, watch, text, took), _toolkit(pid)))
+    calls = tuple(_calls(text, took, folder, _waited(watch, names, took), _toolkit(pid)))
     notices = [CANNOT_TELL]
     if runtime is None:
         notices.append("The kernel did not let gilgen look at the process's threads, so nothing is said of who waited.")
@@ -145,18 +147,23 @@ def _samples(text: str) -> Counter[tuple[str, tuple[str, int, str]]]:
     return found
 
 
-def _waited(pid: int, watch: waits.Watch, text: str, took: float) -> dict[str, float]:
+def _names(program: list[str], pid: int) -> dict[int, str]:
+    """The names of a process's threads; none where py-spy cannot tell, which the sampling will explain."""
+    command = [*program, "dump", "--pid", str(pid), "--nonblocking", "--json"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=STARTING).stdout
+        return {thread["os_thread_id"]: thread["thread_name"] for thread in json.loads(said) if thread.get("os_thread_id") and thread.get("thread_name")}
+    except (subprocess.SubprocessError, OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _waited(watch: waits.Watch, names: dict[int, str], took: float) -> dict[str, float]:
     """Thread name -> seconds for which it waited for the GIL."""
-    names = {}
-    for line in text.splitlines():
-        if (match := _THREAD.match(line.partition(";")[0])) and match["name"] and match["id"].isdigit():
-            names[int(match["id"])] = match["name"]
     found: dict[str, float] = defaultdict(float)
     for thread, looks in watch.looks.items():
         waiting = sum(state == "waits" for _, state in looks)
         if waiting:
-            name = names.get(thread) or ("MainThread" if thread == pid else f"thread {thread}")
-            found[name] += waiting / len(looks) * took
+            found[names.get(thread, f"thread {thread}")] += waiting / len(looks) * took
     return dict(found)
 
 

@@ -260,8 +260,9 @@ class Attribution:
         return max(rest, key=lambda candidate: (running(candidate), candidate[0] == hold.ended), default=None)
 
     def _certain(self, hold: Hold, chosen: list[Any]) -> bool:
-        """Whether no bytecode of other threads can be behind it."""
-        if hold.end - hold.start > hold.limit:
+        """Whether no bytecode of other threads can be behind it, not even of threads that had the GIL and no processor."""
+        delays = sum(self._delay(suspect, hold) for suspect in hold.suspects if suspect != chosen[0])
+        if hold.end - hold.start - delays > hold.limit:
             return True
         for suspect in hold.suspects:
             states = {look.state for look in self.looks.between(suspect, hold.start, hold.end)}
@@ -287,9 +288,11 @@ class Attribution:
             self._calls.append((thread, start, end))
             if len(self._calls) > 20_000:  # noqa: PLR2004 - some megabytes
                 del self._calls[:10_000]
-        if loop and not runs and end - start > STALL:
+        # While it waited for the GIL, another call stalled the loop.
+        seconds = (end - start) * (1.0 - (self.looks.share(thread, start, end, "waits") or 0.0))
+        if loop and not runs and seconds > STALL:
             at = start - (self.started or 0.0)
-            self._stall(LoopStall(loop, self.name(thread), at, end - start, name, self._short(file), line, own=True, task=task))
+            self._stall(LoopStall(loop, self.name(thread), at, seconds, name, self._short(file), line, own=True, task=task))
 
     def _stall(self, stall: LoopStall) -> None:
         self.stalled += 1

@@ -127,14 +127,17 @@ class Monitor:
             return
         try:
             frames = sys._current_frames()  # noqa: SLF001 - the documented way to other threads' stacks
+            del frames[_thread.get_ident()]  # this very frame would keep itself, and with it all others and what they hold
+            if frame is not None:
+                frames[ended.ident] = frame
             candidates = []
             suspects = []
             for ident, state in list(self.states.items()):
-                top, own = (frame, kind) if state is ended else _beneath(frames.get(ident))
+                top, sign = (frame, kind) if state is ended else _beneath(frames.get(ident))
                 if top is None:
                     del self.states[ident]  # the thread has ended
                     continue
-                inside = _is_inside(state, top, own)
+                inside = _is_inside(state, top, sign)
                 if not inside:
                     suspects.append(state.native)
                 if state is program or inside:
@@ -520,6 +523,10 @@ class Heart:
         while os.path.exists(task) and clock() < deadline:  # noqa: PTH110 - ten times as fast
             time.sleep(0.0002)
 
+    def end(self) -> None:
+        """Stop after the next tick; nobody waits for it."""
+        self._beating = False
+
     def _beat(self) -> None:
         _OWN.state = None
         monitor = self._monitor
@@ -585,7 +592,7 @@ class Profile:
             return
         still = self._stop()
         self.monitor.on = False
-        self.heart.stop()
+        self.heart.end()
         self.monitor.threads()
         self.monitor.writer.write(["end", clock(), still, self.monitor.errors])
         if self._on_collection in gc.callbacks:

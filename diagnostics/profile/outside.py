@@ -45,7 +45,7 @@ KILLS = 3
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _FROM_TERMINAL = 0x80
-"""si_code of a signal that the kernel sent (SI_KERNEL): the terminal's, which the program has got itself."""
+"""si_code of a signal that the kernel sent (SI_KERNEL): the terminal's, which every process in front has got itself."""
 
 
 def profile(program: str, arguments: tuple[str, ...], *, module: bool, shims: bool, notify: Callable[[str], None]) -> Profile:
@@ -62,8 +62,9 @@ def profile(program: str, arguments: tuple[str, ...], *, module: bool, shims: bo
     with tempfile.TemporaryDirectory(prefix="gilgen-profile-") as scratch:
         options = json.dumps({"module": module, "shims": shims})
         command = [sys.executable, "-P", "-m", "gilgen.diagnostics.profile.inside", scratch, options, program, *arguments]
+        waits.runtime_of(os.getpid())  # takes a while, and is the same file in the program
         started = time.perf_counter()
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, process_group=None if _in_front() else 0)
         session = Session(process, Reader(Path(scratch)), Attribution(folder), notify)
         session.run()
     seconds = (session.attribution.ended or time.perf_counter()) - (session.attribution.started or started)
@@ -90,10 +91,9 @@ class Session:
         self.attribution = attribution
         self.notify = notify
         self._runtime: range | None = None
-        self._seen = False
         self._blind = False
         self._interrupts = 0
-        self._gone = False
+        self._gone = 0
         self._strangers: dict[int, int] = {}
 
     def run(self) -> None:
@@ -142,7 +142,7 @@ class Session:
         """Look at every thread of the program that is known, and at the heartbeat."""
         found = self.attribution
         pid = found.pid
-        if not found.heart or self._gone:
+        if found.heart in {0, self._gone}:
             return
         if self._runtime is None and not self._blind:
             self._runtime = waits.runtime_of(pid)
@@ -151,9 +151,8 @@ class Session:
             return
         state = waits.look(pid, found.heart, self._runtime)
         if state is None:
-            self._gone = not os.path.exists(f"/proc/{pid}/task/{found.heart}")  # noqa: PTH110 - asked often
+            self._gone = found.heart  # until it beats again, in another thread: around a fork it pauses
             return
-        self._seen = True
         found.looks.of[found.heart].append(Look(time.perf_counter(), state, 0.0))
         for thread in [*found.names, *self._unnamed()]:
             state = waits.look(pid, thread, self._runtime)
@@ -177,7 +176,7 @@ class Session:
             said.append(f"The program was ended by {signal.Signals(-code).name}. What was seen before is here.")
         if found.started is None:
             said.append("The program ended before the profile could begin.")
-        elif not self._seen:
+        elif self._blind:
             said.append("The kernel did not let gilgen look at the program's threads (ptrace), so nothing is said of who waited. `gilgen doctor` says more.")
         if found.started is not None and found.ended is None and code >= 0:
             said.append("The program left without Python's own end (os._exit or exec), so its last moments are not here.")
@@ -190,6 +189,15 @@ class Session:
         if found.stalled > len(found.stalls):
             said.append(f"There were {found.stalled} stalls of event loops; the {len(found.stalls)} longest are here.")
         return said
+
+
+def _in_front() -> bool:
+    """Whether the terminal's keys reach this process; then the program must stay in its group, or it could not read from there."""
+    try:
+        with open("/dev/tty", "rb") as terminal:  # noqa: PTH123 - a device
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def _delay(pid: int, thread: int) -> float:

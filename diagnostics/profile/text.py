@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def _headline(profile: Profile, held: Sequence[HeldCall]) -> str:
     if profile.how == "py-spy":
         total = sum(call.held for call in held)
         return f"{profile.program}: sampled for {_time(profile.seconds)}; the GIL was held in {_time(total)} of it."
-    how = "" if not profile.exit_code else f", exit code {profile.exit_code}"
+    code = profile.exit_code or 0
+    how = f", exit code {code}" if code > 0 else f", ended by {signal.Signals(-code).name}" if code else ""
     if not held:
         return f"{profile.program}: {_time(profile.seconds)}{how}. No call held the GIL for longer than a few milliseconds."
     worst = max(call.worst for call in held)

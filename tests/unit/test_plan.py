@@ -35,13 +35,13 @@ def method(pretend, name, carriers="void double", cls="Work", **fields):
     return Method(name, symbol, fields.pop("result", carriers[0]), fields.pop("carrier", carriers[0]), fields.pop("parameters", parameters), **fields)
 
 
-def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=(), wrappers=None):
+def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=(), wrappers=None, held=None, python=()):
     """The plan for a class `Work` with these methods; its decisions by Python name."""
     api = Api("vtk", headers, Headers("vtk", headers, version, "/nowhere", (), "a test"), (Class("pretend::Work", "work.h", 1, methods=methods), *classes))
     names = sorted({m.name for m in methods} if exposed is None else set(exposed))
-    python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names)),)
+    python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names)), *python)
     installation = Installation("vtk", version, "pretend", pretend.root, tuple(libraries), "key")
-    return plan.plan(installation, api, python, config or Config(file="gilgen.toml"), wrappers)
+    return plan.plan(installation, api, python, config or Config(file="gilgen.toml"), wrappers, held)
 
 
 def decided(*arguments, **options):
@@ -285,3 +285,77 @@ def test_coverage_counts_what_is_kept_by_reason(pretend):
 def test_decisions_do_not_depend_on_the_order_of_the_headers(pretend):
     methods = [method(pretend, "sleep"), method(pretend, "spin"), method(pretend, "gone"), method(pretend, "value", "int int")]
     assert planned(pretend, *methods).decisions == planned(pretend, *reversed(methods)).decisions
+
+
+# ------------------------------------------------------------------------------------------- with a profile
+
+
+def test_just_what_held_is_released_and_the_rest_keeps_its_guard(pretend):
+    methods = (method(pretend, "sleep"), method(pretend, "spin"), method(pretend, "value", "int int", static=True))
+    made = planned(pretend, *methods, held=("Work.sleep",))
+    found = {decision.python: decision for decision in made.decisions}
+    assert (found["Work.sleep"].action, found["Work.sleep"].reason) == ("release", "rule:blocking")
+    assert (found["Work.spin"].action, found["Work.spin"].reason, found["Work.spin"].guard) == ("queue", "profile:not-held", "object")
+    assert (found["Work.value"].action, found["Work.value"].reason) == ("keep", "profile:not-held"), "nothing to guard"
+    assert found["Work.spin"].served == ()
+    assert (made.coverage.candidates, made.coverage.direct, made.coverage.kept) == (3, 1, {"profile:not-held": 2})
+    assert made.notices == ()
+
+
+def test_control_without_a_profile_the_rules_release_all(pretend):
+    found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"))
+    assert {decision.action for decision in found.values()} == {"release"}
+
+
+def test_what_held_and_no_rule_names_is_released(pretend):
+    found = decided(pretend, method(pretend, "keep", "int int"), method(pretend, "sleep"), held=("Work.keep",))
+    assert (found["Work.keep"].action, found["Work.keep"].reason, found["Work.keep"].why) == ("release", "profile:held", "It held the GIL in the profile.")
+    assert found["Work.sleep"].action == "queue"
+
+
+def test_an_object_s_own_class_means_the_base_that_has_the_method(pretend):
+    made = planned(pretend, method(pretend, "sleep"), held=("Derived.sleep",), python=(ExposedClass("Derived", "pretend::Derived", ("Work",), ()),))
+    assert {decision.python: decision.action for decision in made.decisions} == {"Work.sleep": "release"}
+
+
+def test_subclasses_that_python_does_not_see_are_released_with_it(pretend):
+    hidden = Class("pretend::Derived", "d.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "value", "int int", "Derived"),))
+    found = decided(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"), classes=(hidden,), held=("Work.value",))
+    assert {name: decision.action for name, decision in found.items()} == {"Work.value": "release", "pretend::Derived.value": "release", "Work.sleep": "queue"}
+
+
+def test_the_user_s_word_and_hazards_still_count(pretend, own_rules):
+    included = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), config=Config(("Work.spin",), (), "x"), held=("Work.sleep",))
+    assert (included["Work.spin"].action, included["Work.spin"].reason) == ("release", "config:include")
+    made = planned(pretend, method(pretend, "sleep"), config=Config((), ("Work.sleep",), "gilgen.toml"), held=("Work.sleep",))
+    assert made.decisions[0].reason == "config:exclude"
+    assert made.notices == ("The profile names Work.sleep, but it cannot be released: Excluded by gilgen.toml. [config:exclude]",)
+    own_rules(hot={pretend.symbols["pretend::Work::value"]: 12345.6})
+    assert decided(pretend, method(pretend, "value", "int int"), held=("Work.value",))["Work.value"].reason == "hazard:hot"
+
+
+def test_what_queues_goes_on_to_queue(pretend, own_rules):
+    own_rules((Family("wiring", "It waits.", frozenset({"pretend::Work"}), ("value",), queues=True), BLOCKING))
+    made = planned(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"), held=("Work.sleep",))
+    found = {decision.python: (decision.action, decision.reason) for decision in made.decisions}
+    assert found == {"Work.value": ("queue", "rule:wiring"), "Work.sleep": ("release", "rule:blocking")}
+    assert (made.coverage.candidates, made.coverage.queued) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ("Work.gone", "but it cannot be released: No library of the installed package exports this function"),
+        ("Work.nonsense", "which vtk 9.6.2 does not expose"),
+        ("Work.brightOn", "but it cannot be released: It sets a flag. [keep:toggle]"),
+    ],
+)
+def test_what_cannot_be_released_is_said(pretend, own_rules, held, words):
+    own_rules(keeps=(Keep("toggle", "It sets a flag.", ("*On",)),))
+    made = planned(pretend, method(pretend, "sleep"), method(pretend, "gone"), method(pretend, "brightOn", "void"), held=(held, "Work.sleep"))
+    assert [notice for notice in made.notices if words in notice], made.notices
+    assert len(made.notices) == 1
+
+
+def test_a_profile_without_classes_means_every_class(pretend):
+    assert decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), held=("*.spin",))["Work.spin"].action == "release"

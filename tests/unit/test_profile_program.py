@@ -1,0 +1,326 @@
+"""Programs under `gilgen profile`, each in a process of its own: threads, loops, and every way to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import support
+
+from gilgen import store
+from gilgen.commands import invoke
+from gilgen.model import Profile
+
+GILGEN = [sys.executable, "-c", "from gilgen.commands import main; main()", "profile"]
+DEADLINE = 120.0
+
+
+@pytest.fixture
+def environment(pretend, tmp_path):
+    return {"PYTHONPATH": os.pathsep.join([str(pretend.root), str(support.CHECKOUT)]), "GILGEN_CACHE_DIR": str(tmp_path / "cache")}
+
+
+@pytest.fixture
+def profiled(environment, tmp_path):
+    """Run a program under the profile: (how `gilgen profile` ended, the profile)."""
+
+    def run(code, *arguments, options=(), name="program.py"):
+        program = tmp_path / "work" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(PRELUDE + textwrap.dedent(code))
+        file = tmp_path / "profile.json"
+        target = ["-m", program.stem] if "-m" in options else [str(program)]
+        options = [option for option in options if option != "-m"]
+        ended = support.run([*GILGEN, *options, "-o", str(file), *target, *arguments], DEADLINE, environment, cwd=program.parent)
+        assert not ended.timed_out, ended.err
+        return ended, store.read(file, Profile)
+
+    return run
+
+
+PRELUDE = """\
+import asyncio, ctypes, os, sys, threading, time
+from pretend import wrapper
+work = wrapper.make_work()
+def holds(seconds=0.3):
+    wrapper.sleep(work, seconds)
+def releases(seconds=0.3):
+    wrapper.meet_released(work, seconds)  # waits for another that does not come
+def busy_elsewhere():
+    # A thread that wants the GIL again and again.
+    over = threading.Event()
+    def want():
+        while not over.is_set(): time.sleep(0.001)
+    thread = threading.Thread(target=want, name="wants", daemon=True)
+    thread.start()
+    return over
+"""
+
+
+def the(profile, name):
+    """The one call of that name."""
+    found = [call for call in profile.calls if call.python.endswith(name)]
+    assert len(found) == 1, profile.calls
+    return found[0]
+
+
+def test_what_held_who_waited_and_where_it_was_called_from(profiled):
+    ended, profile = profiled(
+        """
+        over = busy_elsewhere()
+        releases(0.5)
+        holds()
+        thread = threading.Thread(target=holds, name="worker")
+        thread.start()
+        thread.join()
+        """
+    )
+    assert ended.code == profile.exit_code == 0, ended.err
+    call = the(profile, "wrapper.sleep")
+    assert (call.file, call.line, call.function, call.calls) == ("program.py", 5, "holds", 2)
+    assert set(call.threads) == {"MainThread", "worker"}
+    assert call.seconds / 2 < call.held <= call.seconds * 1.1
+    assert call.worst < call.held
+    assert call.waiters["wants"] > 0
+    assert profile.calls[0] == call, "what held longest comes first"
+    # The controls: what releases, and waiting for a thread, holds nothing.
+    assert not [one for one in profile.calls if one.python.endswith(("meet_released", "lock.acquire"))]
+    assert "wrapper.sleep" in ended.out
+    assert "program.py:5 in holds" in ended.out
+    (timeline,) = [one for one in profile.timelines if "wrapper.sleep" in one.title]
+    lanes = {lane.name: {span.state for span in lane.spans} for lane in timeline.lanes}
+    assert "waits" in lanes["wants"]
+
+
+def test_beside_threads_in_bytecode_a_release_is_no_hold(profiled):
+    _, profile = profiled(
+        """
+        over = False
+        def compute():
+            number = 0
+            while not over: number += 1
+        threads = [threading.Thread(target=compute, name=f"computes {index}") for index in range(2)]
+        for thread in threads: thread.start()
+        releases(0.8)
+        over = True
+        """
+    )
+    held = sum(call.held for call in profile.calls if call.python.endswith("meet_released"))
+    assert held < 0.1 * profile.seconds
+
+
+def test_the_loop_s_own_thread_stalls_it_whether_the_call_holds_or_not(profiled):
+    ended, profile = profiled(
+        """
+        async def handle():
+            holds(0.2)
+            releases(0.25)
+            await asyncio.sleep(0.3)  # the loop is idle: no stall
+        asyncio.run(handle())
+        """
+    )
+    stalls = {stall.python.rpartition(".")[2]: stall for stall in profile.stalls if stall.file == "program.py" and "wrapper" in stall.python}
+    assert set(stalls) == {"sleep", "meet_released"}
+    for stall in stalls.values():
+        assert (stall.loop, stall.own, stall.thread) == ("asyncio", True, "MainThread")
+        assert stall.task.endswith("handle")
+    assert the(profile, "wrapper.sleep").loop == "asyncio"
+    assert not [stall for stall in profile.stalls if "poll" in stall.python or "select" in stall.python]
+    assert "asyncio.to_thread" in ended.out
+
+
+def test_a_hold_in_another_thread_stalls_a_loop_that_has_work(profiled):
+    _, profile = profiled(
+        """
+        async def ticks():
+            while True: await asyncio.sleep(0.001)
+        async def main():
+            task = asyncio.create_task(ticks())
+            await asyncio.to_thread(holds)
+            await asyncio.to_thread(releases)
+            task.cancel()
+        asyncio.run(main())
+        """
+    )
+    stalls = [stall for stall in profile.stalls if "wrapper" in stall.python]
+    assert {(stall.loop, stall.own, stall.thread, stall.python.rpartition(".")[2]) for stall in stalls} == {("asyncio", False, "MainThread", "sleep")}
+
+
+def test_a_loop_in_c_is_known_and_a_stall_is_the_innermost_call_s(profiled):
+    """As Qt's and VTK's do: C runs the loop and calls back into Python."""
+    _, profile = profiled(
+        """
+        from gilgen import naming
+        naming.LOOPS["pretend"] = (("pretend", "wrapper"), ("call",))
+        def callback():
+            holds()
+            return 1
+        wrapper.call(work, callback)
+        """
+    )
+    call = the(profile, "wrapper.sleep")
+    assert call.loop == "pretend"
+    assert call.held > call.seconds / 2
+    assert [(stall.python.rpartition(".")[2], stall.own) for stall in profile.stalls if stall.loop == "pretend"] == [("sleep", True)]
+    assert sum(one.held for one in profile.calls if one.python.endswith("wrapper.call")) < call.held / 2
+
+
+def test_what_python_does_itself_has_a_name(profiled):
+    _, profile = profiled(
+        """
+        import gc
+        gc.disable()
+        class Node: pass
+        for _ in range(300_000):
+            one, other = Node(), Node()
+            one.other, other.other = other, one
+        gc.collect()
+        """
+    )
+    assert any(call.python == "garbage collection" and call.function == "<module>" for call in profile.calls)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "words"),
+    [
+        ("sys.exit(3)", 3, "exit code 3"),
+        ("raise ValueError('on purpose')", 1, "exit code 1"),
+        ("ctypes.string_at(0)", 128 + signal.SIGSEGV, "SIGSEGV"),
+        ("os._exit(4)", 4, "without Python's own end"),
+        ("os.execv(sys.executable, [sys.executable, '-c', 'print(5)'])", 0, "without Python's own end"),
+    ],
+)
+def test_however_it_ends_what_was_seen_is_kept(profiled, end, code, words):
+    ended, profile = profiled(f"holds(0.2)\n{end}")
+    assert ended.code == code, ended.err
+    assert profile.exit_code == (code if code < 128 else 128 - code)
+    assert the(profile, "wrapper.sleep").held > 0.05
+    assert words in ended.out
+    assert ("ValueError: on purpose" in ended.err) == ("ValueError" in end)
+
+
+def test_a_program_finds_what_it_always_finds(profiled, tmp_path):
+    code = """
+    import json
+    facts = [sys.argv[1:], os.path.basename(sys.argv[0]), sys.path[0], __name__, threading.active_count(), sys.stdin.read(), os.getcwd()]
+    print(json.dumps(facts))
+    """
+    work = str(tmp_path / "work")
+    for options in ((), ("-m",)):
+        ended, profile = profiled(code, "-x", "--json", "-o", "two words", options=options)
+        assert ended.ok, ended.err
+        assert f'[["-x", "--json", "-o", "two words"], "program.py", "{work}", "__main__", 1, "", "{work}"]' in ended.out
+        assert profile.program == ("-m program" if options else "program.py")
+
+
+def test_children_are_not_profiled_and_nothing_warns_of_threads(profiled):
+    ended, profile = profiled(
+        """
+        import multiprocessing, warnings
+        warnings.simplefilter("error")
+        def double(number): return number * 2
+        if __name__ == "__main__":
+            child = os.fork()
+            if not child:
+                holds(0.2)
+                os._exit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            for method in ("fork", "spawn"):
+                with multiprocessing.get_context(method).Pool(1) as pool: print(pool.map(double, [1, 2]))
+        """
+    )
+    assert ended.ok, ended.err
+    assert ended.out.splitlines()[:3] == ["7", "[2, 4]", "[2, 4]"]
+    assert not [call for call in profile.calls if call.python.endswith("wrapper.sleep")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_are_passed_on(environment, tmp_path, number):
+    program = tmp_path / "program.py"
+    program.write_text(
+        PRELUDE + "import signal\nsignal.signal(signal.SIGTERM, signal.default_int_handler)\nholds(0.2)\nprint('ready', flush=True)\n"
+        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    sys.exit(5)\n"
+    )
+    file = tmp_path / "profile.json"
+    process = subprocess.Popen([*GILGEN, "-o", str(file), str(program)], env=os.environ | environment, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    process.communicate(timeout=DEADLINE)
+    assert process.returncode == 5
+    assert the(store.read(file, Profile), "wrapper.sleep").held > 0.05
+
+
+def test_a_program_that_hangs_in_a_call_is_killed_at_the_third_interrupt(environment, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PRELUDE + "holds(0.2)\nprint('ready', flush=True)\nholds(1000)\n")
+    file = tmp_path / "profile.json"
+    process = subprocess.Popen([*GILGEN, "-o", str(file), str(program)], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    assert process.stdout.readline() == b"ready\n"
+    for words in (b"third interrupt", b"next interrupt"):
+        process.send_signal(signal.SIGINT)
+        assert words in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert b"SIGKILL" in out
+    assert the(store.read(file, Profile), "wrapper.sleep").held > 0.05
+
+
+# ----------------------------------------------------------------------------- a process that runs already
+
+
+@pytest.fixture
+def running(environment, tmp_path):
+    program = tmp_path / "running.py"
+    program.write_text(PRELUDE + "over = busy_elsewhere()\nprint('ready', flush=True)\nwhile True:\n    wrapper.sleep(work, 0.1)\n    time.sleep(0.05)\n")
+    process = subprocess.Popen([sys.executable, str(program)], env=os.environ | environment, stdout=subprocess.PIPE, cwd=tmp_path)
+    assert process.stdout.readline() == b"ready\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_process_that_runs_already_is_sampled(running, environment, tmp_path):
+    file = tmp_path / "profile.json"
+    ended = support.run([*GILGEN, "--pid", str(running.pid), "--seconds", "2", "-o", str(file)], DEADLINE, environment)
+    if "may not be looked into" in ended.err:
+        pytest.skip("the kernel does not let this process look into another")
+    assert ended.ok, ended.err
+    profile = store.read(file, Profile)
+    call = profile.calls[0]
+    assert (profile.how, profile.exit_code) == ("py-spy", None)
+    assert (call.python, call.file, call.function) == ("*.sleep", "running.py", "<module>")
+    assert call.waiters.get("wants", 0) > 0
+    assert running.poll() is None
+    assert "cannot be told" in ended.out
+
+
+def test_what_is_no_python_process_is_refused(environment):
+    ended = support.run([*GILGEN, "--pid", "4194304"], DEADLINE, environment)
+    assert ended.code == 1
+    assert "There is no process 4194304" in ended.err
+    with subprocess.Popen(["sleep", "100"]) as sleeping:
+        ended = support.run([*GILGEN, "--pid", str(sleeping.pid), "--seconds", "1"], DEADLINE, environment)
+        sleeping.kill()
+    assert ended.code in {1, 18}
+    assert "is no CPython" in ended.err or "may not be looked into" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "Name a program"),
+        (["--pid", "1", "program.py"], 2, "Name a program"),
+        (["--pid", "1", "-m"], 2, "neither -m"),
+        (["--pid", "1", "--with-shims"], 2, "neither -m"),
+        (["no-such-program.py"], 1, "There is no program no-such-program.py"),
+    ],
+)
+def test_a_wrong_command_line(arguments, code, words, capsys):
+    assert invoke(["profile", *arguments]) == code
+    assert words in capsys.readouterr().err
