@@ -131,7 +131,7 @@ def shoot(page: Page, scheme: Scheme) -> None:
     page.add_style_tag(content=".top { position: static !important }")  # a bar that stays would lie over what is shot
     shot(page, f"before-after-{scheme}.png", page.locator("section[aria-labelledby=before-after]"), most=HEIGHT)
     shot(page, f"map-{scheme}.png", page.locator("figure.map").first)
-    shot(page, f"profile-{scheme}.png", page.locator("section[aria-labelledby=profile]"), most=HEIGHT)
+    shot(page, f"threads-{scheme}.png", page.locator("section[aria-labelledby=profile] figure").filter(has_text="open-scan").first)
     row = page.locator("#case-table tbody", has_text=FEATURED).first
     row.locator("button").first.click()
     shot(page, f"evidence-{scheme}.png", row, most=HEIGHT)
