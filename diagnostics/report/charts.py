@@ -19,9 +19,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import vl_convert
-from gilgen.diagnostics.report.material import HOLDING, Held, Outcome, Pair, outcome_of
+from gilgen.diagnostics.report.material import HOLDING, Held, Outcome, Pair, kept_out, outcome_of
 from gilgen.diagnostics.report.words import seconds, share, surveyed_outcome
-from gilgen.diagnostics.verdict import stall_of
 from markupsafe import Markup
 
 from gilgen.model import CaseResult, HeldCall, Lane, LoopStall, Span, State, Surveyed, Timeline
@@ -241,11 +240,11 @@ def loop_stalls(stalls: Sequence[LoopStall], length: float) -> Chart | None:
 
 
 def _longest(pair: Pair) -> float:
-    return max(stall_of(result.window) for result in pair if result and result.window)
+    return max(value for result in pair if (value := _waited(result)) is not None)
 
 
 def _waited(result: CaseResult | None) -> float | None:
-    return stall_of(result.window) if result and result.window else None
+    return kept_out(result) if result else None
 
 
 def _floor(value: float) -> float:

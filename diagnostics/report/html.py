@@ -23,10 +23,10 @@ from gilgen.diagnostics.report.material import (
     Outcome,
     Pair,
     held,
+    kept_out,
     outcome_of,
     pairs,
 )
-from gilgen.diagnostics.verdict import stall_of
 from markupsafe import Markup
 
 from gilgen.model import CaseResult, Surveyed, Timeline
@@ -128,7 +128,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("gilgen.templates", "report"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True,
     )  # fmt: skip
     environment.globals.update(
-        words=words, outcomes=OUTCOMES, stall_of=stall_of, tally=words.tally, plural=words.plural,
+        words=words, outcomes=OUTCOMES, kept_out=kept_out, tally=words.tally, plural=words.plural,
         seconds=lambda value: _whole(words.seconds(value)), share=lambda value: _whole(words.share(value)), breakable=_breakable,
     )  # fmt: skip
     return environment
@@ -206,7 +206,7 @@ def _charts(found: Sequence[Timeline], prefix: str, width: int = charts.TIMELINE
 def _featured(rows: Iterable[Row]) -> list[Featured]:
     """The cases whose timelines tell most: others waited longest, and both sides were watched. One of each toolkit first."""
     watched = [row for row in rows if len(row.sides) > 1 and all(side.charts and side.result.window for side in row.sides)]
-    watched.sort(key=lambda row: -(stall_of(row.sides[0].result.window) if row.sides[0].result.window else 0.0))
+    watched.sort(key=lambda row: -(kept_out(row.sides[0].result) or 0.0))
     first = {row.toolkit: row for row in reversed(watched)}.values()
     chosen = sorted((row for row in watched), key=lambda row: row not in first)[:FEATURED]
     return [Featured(row, tuple((side, _charts(side.result.timelines, f"f{row.id}{side.name[0]}")) for side in row.sides)) for row in chosen]

@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterable
 
 from gilgen.diagnostics.report.evidence import evidence
-from gilgen.diagnostics.report.material import FAILED, HOLDING, Material, pairs
+from gilgen.diagnostics.report.material import FAILED, HOLDING, Material, kept_out, pairs
 from gilgen.diagnostics.report.words import INVALID, expected, seconds
-from gilgen.diagnostics.verdict import stall_of
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from gilgen.model import CaseResult, Survey, Surveyed
@@ -63,7 +62,8 @@ def _case(before: CaseResult | None, after: CaseResult | None, last: CaseResult)
     if last.verdict in FAILED:
         case.result = [_with_text(Error(words, last.verdict), last.message)]
     elif last.verdict in HOLDING:
-        kept = f", kept others out for {seconds(stall_of(last.window))}" if last.window else ""
+        time = kept_out(last)
+        kept = "" if time is None else f", kept others out for {seconds(time)}"
         case.result = [Failure(_clean(f"{last.verdict}{kept}: {last.because}"), last.verdict)]
     elif last.verdict != "releases":
         case.result = [Skipped(words, last.verdict)]

@@ -95,6 +95,17 @@ def outcome_of(pair: Pair) -> Outcome:
     return outcome(before.verdict if before else None, after.verdict if after else None)
 
 
+def kept_out(result: CaseResult) -> float | None:
+    """The longest time in seconds in which the call kept others out; None where no window was measured.
+
+    Of a call that held throughout, all of its processor time is such time, however little a loaded machine left of the rest.
+    """
+    if result.window is None:
+        return None
+    throughout = result.verdict == "holds" and result.window.ticks == 0
+    return max(stall_of(result.window), result.window.processor if throughout else 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """How long others were kept out, in seconds, summed over `cases` that were measured before and after."""
@@ -113,11 +124,11 @@ def held(found: Iterable[Pair]) -> Held:
     """Sum the cases that held in the plain library or hold with the shims; one whose "after" is no proof gained nothing."""
     times: list[tuple[float, float]] = []
     for before, after in found:
-        if before is None or after is None or before.window is None:
+        was = kept_out(before) if before else None
+        if before is None or after is None or was is None:
             continue
-        was = stall_of(before.window)
-        proven = after.window is not None and after.verdict not in FAILED | {"unknown"}
-        now = stall_of(after.window) if proven and after.window else was
+        proven = after.verdict not in FAILED | {"unknown", "untested"}
+        now = kept_out(after) if proven else None
         if before.verdict in HOLDING or (before.verdict == "releases" and after.verdict in HOLDING):
-            times.append((was, now))
+            times.append((was, was if now is None else now))
     return Held(sum(was for was, _ in times), sum(now for _, now in times), len(times))

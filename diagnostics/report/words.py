@@ -14,11 +14,12 @@ from gilgen.diagnostics.report.material import (
     Material,
     Outcome,
     held,
+    kept_out,
     outcome,
     outcome_of,
     pairs,
 )
-from gilgen.diagnostics.verdict import COMPUTES, FREE_CORES, SIMULTANEOUS, stall_of
+from gilgen.diagnostics.verdict import COMPUTES, FREE_CORES, SIMULTANEOUS
 
 from gilgen.model import CaseResult, Coverage, Environment, Profile, Report, Survey, Surveyed
 
@@ -107,9 +108,10 @@ def _row(before: CaseResult | None, after: CaseResult | None) -> tuple[str, ...]
 
 
 def _waited(result: CaseResult | None) -> str:
-    if result is None or result.window is None:
+    kept = kept_out(result) if result else None
+    if result is None or result.window is None or kept is None:
         return NONE
-    return f"{stall_of(result.window):.3f} of {result.window.duration:.3f} s"
+    return f"{kept:.3f} of {result.window.duration:.3f} s"
 
 
 def _overlap(result: CaseResult | None) -> str:

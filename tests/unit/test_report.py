@@ -250,3 +250,11 @@ def test_an_empty_report_is_a_report():
 def test_a_control_that_this_gilgen_does_not_know_is_no_fault():
     foreign = replace(GOOD[0], case="from-a-later-version")
     assert words.control_line(of(controls=(*GOOD, foreign))).startswith("Controls: all")
+
+
+def test_of_a_call_that_held_throughout_its_processor_time_counts_whatever_load_left_of_the_gap():
+    loaded = replace(HELD, window=replace(HELD.window, stall=0.0, processor=0.03))
+    assert report.rows(of(loaded))[0][2] == "0.030 of 0.250 s"
+    assert held(report.pairs(of(loaded, FREED))).before == pytest.approx(0.03)
+    entered = replace(loaded, verdict="partly", window=replace(loaded.window, ticks=40))
+    assert report.rows(of(entered))[0][2] == "0.000 of 0.250 s"
