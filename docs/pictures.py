@@ -77,6 +77,10 @@ svg => {
     copy.prepend(defs);
     copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
     copy.setAttribute("font-family", "system-ui, sans-serif");
+    const [left, top, width, height] = (svg.getAttribute("viewBox") || `0 0 ${svg.width.baseVal.value} ${svg.height.baseVal.value}`).split(/[ ,]+/).map(Number);
+    copy.setAttribute("viewBox", `${left} ${top} ${width + 24} ${height}`);
+    copy.setAttribute("width", width + 24);
+    copy.setAttribute("height", height);
     return new XMLSerializer().serializeToString(copy);
 }
 """
