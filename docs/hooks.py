@@ -56,7 +56,7 @@ ARTEFACTS: dict[type[Any], tuple[str, bool]] = {
 }
 """Records that stand in a file by themselves: what writes that file, and whether it holds an array of them."""
 
-WORDS = {
+WORDS: dict[type[Any], str] = {
     msgspec.inspect.StrType: "string",
     msgspec.inspect.IntType: "integer",
     msgspec.inspect.FloatType: "number",
@@ -244,8 +244,8 @@ def _record(kind: type[Any], level: int = 3) -> str:
 
 
 def _fields(kind: type[Any]) -> list[tuple[str, Any]]:
-    hints = msgspec.inspect.type_info(kind)
-    return [(field.name, field.type) for field in hints.fields]  # type: ignore[union-attr]
+    found: Any = msgspec.inspect.type_info(kind)
+    return [(field.name, field.type) for field in found.fields]
 
 
 def _type(info: Any) -> str:

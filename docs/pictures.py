@@ -155,7 +155,7 @@ def shot(page: Page, name: str, element: Locator, most: int = 4000) -> None:
     element.scroll_into_view_if_needed()
     box: Any = element.bounding_box()
     top = box["y"] + page.evaluate("scrollY")
-    clip = {"x": 0, "y": max(0, top - MARGIN), "width": WIDTH, "height": min(box["height"], most) + 2 * MARGIN}
+    clip: Any = {"x": 0, "y": max(0, top - MARGIN), "width": WIDTH, "height": min(box["height"], most) + 2 * MARGIN}
     save(name, page.screenshot(full_page=True, clip=clip))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import itk
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPolyData
+from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 from vtkmodules.vtkFiltersGeneral import vtkOBBTree
 
@@ -68,7 +68,7 @@ def smooth(scan: Any) -> Any:
     return itk.median_image_filter(scan, radius=1)
 
 
-def find_surface(scan: Any) -> vtkPolyData:
+def find_surface(scan: Any) -> Any:
     """The surface of the ball."""
     image = vtkImageData()
     image.SetDimensions(SIZE, SIZE, SIZE)
@@ -80,7 +80,7 @@ def find_surface(scan: Any) -> vtkPolyData:
     return edges.GetOutput()
 
 
-def build_tree(surface: vtkPolyData) -> vtkOBBTree:
+def build_tree(surface: Any) -> vtkOBBTree:
     """The boxes in which a mouse click is looked for."""
     tree = vtkOBBTree()
     tree.SetDataSet(surface)

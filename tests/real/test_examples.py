@@ -14,7 +14,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name: str, *arguments: str) -> str:
-    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    return output_of(sys.executable, str(EXAMPLES / name), *arguments)
+
+
+def output_of(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -53,3 +56,14 @@ def test_steering_with_gilgen_aborts_runs_or_says_what_is_missing():
     assert shimmed or "gilgen fix" in text
     if shimmed:
         assert int(shimmed[0][-1]) > 0
+
+
+def test_the_window_of_the_tutorial_freezes_and_with_gilgen_it_does_not():
+    plain = longest_frame(run("frozen.py"))
+    shimmed = longest_frame(output_of(sys.executable, "-c", "from gilgen.commands import main; main()", "run", str(EXAMPLES / "frozen.py")))
+    assert plain > 0.1
+    assert shimmed < plain / 2
+
+
+def longest_frame(text: str) -> float:
+    return float(text.rpartition("longest took ")[2].removesuffix(" s\n"))
