@@ -76,14 +76,23 @@ def noise(samples: int, seed: int = 42) -> Any:
     return image_of(noise_values(samples, seed))
 
 
+def _integers(samples: int, kind: type[Any], top: int) -> Any:
+    """The same kind of noise in whole numbers up to about `top`, without floats on the way: these images are large."""
+    side = side_of(samples)
+    random = np.random.default_rng(42)
+    coarse = random.integers(0, top, (side // 8 + 1,) * 3, dtype=kind)
+    values = coarse.repeat(8, 0)[:side].repeat(8, 1)[:, :side].repeat(8, 2)[:, :, :side]
+    return image_of(values + random.integers(0, top // 10, values.shape, dtype=kind))
+
+
 def shorts(samples: int) -> Any:
-    """The noise in two bytes a sample, "IUS3"."""
-    return image_of((noise_values(samples) * 1000).astype(np.uint16))
+    """Noise in two bytes a sample, "IUS3"."""
+    return _integers(samples, np.uint16, 1000)
 
 
 def byte_noise(samples: int) -> Any:
-    """The noise in one byte a sample, "IUC3"."""
-    return image_of((noise_values(samples) * 200).astype(np.uint8))
+    """Noise in one byte a sample, "IUC3"."""
+    return _integers(samples, np.uint8, 200)
 
 
 def mask(samples: int) -> Any:

@@ -117,12 +117,13 @@ def _molecule(size: int, stem: str) -> str:
 
 
 def _density(size: int, stem: str) -> str:
-    """Gaussian's cube format: one atom in a field of numbers."""
+    """Gaussian's cube format: two atoms in a field of numbers."""
     side = max(8, round(size ** (1 / 3)))
     axes = "".join(f"{side:5} {x:11.6f} {y:11.6f} {z:11.6f}\n" for x, y, z in np.eye(3) * 0.2)
     file = Path(f"{stem}.cube")
     with file.open("w", encoding="ascii") as stream:
-        stream.write(f"a density\nof one atom\n{1:5} 0.0 0.0 0.0\n{axes}{6:5} 6.0 0.0 0.0 0.0\n")
+        stream.write(f"a density\nof two atoms\n{2:5} 0.0 0.0 0.0\n{axes}")
+        stream.write("    6 6.0 0.0 0.0 0.0\n    8 8.0 1.0 0.0 0.0\n")
         np.savetxt(stream, np.random.default_rng(2).random((side**3 // 6 + 1, 6)), "%12.5E")
     return file.name
 
