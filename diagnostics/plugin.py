@@ -78,10 +78,12 @@ def _activate(text: str) -> tuple[str, ...]:
 
 
 def _session(config: pytest.Config) -> Session:
-    """What the tests of this process share."""
+    """What the tests of this process share. Where gilgen was installed without what its tools need, the test fails and says so."""
     if _SESSION not in config.stash:
-        from gilgen.diagnostics.testing import Session  # noqa: PLC0415 - only where it is used
-
+        try:
+            from gilgen.diagnostics.testing import Session  # noqa: PLC0415 - only where it is used
+        except ModuleNotFoundError as error:
+            pytest.fail(f"gilgen's fixture and marker need {error.name}, which is not installed. Install gilgen with all that it needs: pip install gilgen", pytrace=False)
         config.stash[_SESSION] = Session()
     return config.stash[_SESSION]
 
@@ -93,11 +95,9 @@ def gil(request: pytest.FixtureRequest) -> Iterator[Gil]:
     `gil.assert_releases(*calls)` and `gil.assert_holds(*calls)` fail with the evidence; `gil.max_stall(call)` returns the
     longest time in seconds that others were kept out; `gil.measure(call)` returns a verdict with all that stands behind it.
     """
-    from gilgen.diagnostics.testing import Gil  # noqa: PLC0415 - only where it is used
-
     session = _session(request.config)
-    with session.test():
-        yield Gil(session, request.node.nodeid)
+    with session.test(request.node.nodeid) as found:
+        yield found
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -94,11 +94,11 @@ class Session:
         return Measured(tuple(notes.results), tuple(notes.remarks), self.controls) if notes else None
 
     @contextlib.contextmanager
-    def test(self) -> Iterator[None]:
-        """One test. Where a measurement never comes back, the switch interval and the garbage collector are put back after it."""
+    def test(self, node: str) -> Iterator[Gil]:
+        """What one test measures with. Where a measurement never comes back, the switch interval and the garbage collector are put back after it."""
         interval, collecting = sys.getswitchinterval(), gc.isenabled()
         try:
-            yield
+            yield Gil(self, node)
         finally:
             if self._lock.locked():
                 sys.setswitchinterval(interval)

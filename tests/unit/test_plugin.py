@@ -228,6 +228,14 @@ def test_a_program_that_is_run_by_gilgen_can_be_pytest(tmp_path, pytester):
 # -------------------------------------------------------------------------------------------- options
 
 
+def test_where_gilgen_is_installed_without_its_tools_the_fixture_says_what_is_missing(pytester, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gilgen.diagnostics.testing", None)
+    pytester.makepyfile("def test_one(gil): pass")
+    ended = pytester.runpytest()
+    ended.assert_outcomes(errors=1)
+    ended.stdout.fnmatch_lines(["*which is not installed. Install gilgen with all that it needs: pip install gilgen*"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -321,13 +329,14 @@ def test_a_call_that_never_returns_leaves_nothing_behind(pytester):
     pytester.makepyfile("""
         import gc, sys, threading, time
         from gilgen.diagnostics import testing
-        never = threading.Event()
+        begun, never = threading.Event(), threading.Event()
+        def hang():
+            begun.set()
+            never.wait()
         def test_hangs(gil):
-            threading.Thread(target=gil.measure, args=(never.wait,), daemon=True).start()
-            limit = time.monotonic() + 60
-            while sys.getswitchinterval() != testing.INTERVAL or gc.isenabled():
-                assert time.monotonic() < limit
-                time.sleep(0.01)
+            threading.Thread(target=gil.measure, args=(hang,), daemon=True).start()
+            assert begun.wait(60)
+            assert (sys.getswitchinterval(), gc.isenabled()) == (testing.INTERVAL, False)
         def test_all_is_as_it_was():
             assert (sys.getswitchinterval(), gc.isenabled()) == (0.005, True)
         def test_the_next_one_measures(gil):
