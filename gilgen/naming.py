@@ -62,7 +62,11 @@ def call_name(function: Any, first: Any) -> tuple[str, str, str]:
     method = method_of(short, type(first))
     if method != short:
         return _owned(type(first), method)
-    return _of_module(short, _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None)))
+    module = _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None))
+    qualified = _text(getattr(function, "__qualname__", None))
+    if not module and "." in qualified:
+        return qualified, "", ""  # PySide's static methods tell their class, and nothing else
+    return _of_module(short, module)
 
 
 def _of_module(short: str, module: str) -> tuple[str, str, str]:
@@ -77,7 +81,9 @@ def _of_module(short: str, module: str) -> tuple[str, str, str]:
 
 def loop_of(name: str, package: str) -> str:
     """The kind of event loop that a C function runs; empty for all others."""
-    method = name.rpartition(".")[2]
+    owner, _, method = name.rpartition(".")
+    if not package and owner in {"QApplication", "QGuiApplication", "QCoreApplication"}:
+        package = "PySide"
     for loop, (packages, methods) in LOOPS.items():
         if method in methods and package.startswith(packages) and (loop != "vtk" or "Interactor" in name):
             return loop
