@@ -63,15 +63,17 @@ def call_name(function: Any, first: Any) -> tuple[str, str, str]:
     if method != short:
         return _owned(type(first), method)
     module = _text(getattr(function, "__module__", None)) or _text(getattr(owner, "__name__", None))
-    qualified = _text(getattr(function, "__qualname__", None))
-    if not module and "." in qualified:
-        return qualified, "", ""  # PySide's static methods tell their class, and nothing else
-    return _of_module(short, module)
+    return _of_module(short, module) if module else _of_none(short, _text(getattr(function, "__qualname__", None)))
+
+
+def _of_none(short: str, qualified: str) -> tuple[str, str, str]:
+    """A function of no module: PySide's static methods tell their class, and nothing else."""
+    return (qualified, "", "") if "." in qualified else (short, "", "builtins")
 
 
 def _of_module(short: str, module: str) -> tuple[str, str, str]:
     """A function that stands in a module."""
-    if module in {"", "builtins"}:
+    if module == "builtins":
         return short, "", "builtins"
     if module.startswith("_ITK") and "_" in short:
         return ".".join(short.split("_", 1)), "itk", "itk"
