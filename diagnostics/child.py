@@ -164,7 +164,8 @@ def fork(run: Callable[[], object], folder: str, deadline: float) -> Ending:
             die_with_parent()
             _redirect(Path(folder, "log.txt"))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            faulthandler.enable()
+            # From 3.14 on a C stack follows Python's, and there would be no room for Python's in the log's end.
+            faulthandler.enable(**({"c_stack": False} if sys.version_info >= (3, 14) else {}))
             faulthandler.dump_traceback_later(max(0.1, deadline - STACKS_BEFORE_DEADLINE))
             os.chdir(folder)
             run()
