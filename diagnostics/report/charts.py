@@ -90,7 +90,7 @@ def before_after(found: Sequence[tuple[str, Pair]]) -> Chart | None:
         ends = [value for value in (before, after) if value is not None]
         figures = " → ".join(seconds(value) for value in ends)
         sign = outcome_of(pair).sign
-        line = "var(--releases)" if len(ends) > 1 and ends[1] < ends[0] else "var(--soft)"
+        line = "var(--releases)" if ends[-1] < ends[0] else "var(--holds)"
         data["calls"].append({
             "row": row, "call": known.call, "link": f"#{link}", "from": _floor(ends[0]), "to": _floor(ends[-1]), "line": line, "figures": f"{figures}  {sign}",
         })  # fmt: skip
@@ -129,7 +129,7 @@ def told_lane(lane: Lane) -> str:
     """What a thread did, in a sentence."""
     whole = sum(span.end - span.start for span in lane.spans if span.state != "call")
     if whole <= 0:
-        return f"{lane.name}: nothing was seen."
+        return f"{lane.name}: was not looked at{', but for when it was in a call' if lane.spans else ''}."
     parts = {state: sum(span.end - span.start for span in lane.spans if span.state == state) for state in ("runs", "waits", "sleeps")}
     words = {"runs": "runs", "waits": "waits for the GIL", "sleeps": "sleeps"}
     return f"{lane.name}: {', '.join(f'{words[state]} {_percent(time / whole)}' for state, time in parts.items() if time > 0)}."
@@ -177,7 +177,7 @@ def toolkit_map(found: Sequence[tuple[str, Surveyed]], toolkit: str) -> Chart:
     """A cell for each call surveyed, grouped by module. The keys are ids in the page."""
     modules = list(dict.fromkeys(one.module for _, one in found))
     tree: list[dict[str, Any]] = [{"id": "all", "parent": None}]
-    tree += [{"id": f"m{number}", "parent": "all", "name": module} for number, module in enumerate(modules)]
+    tree += [{"id": f"m{number}", "parent": "all", "name": _short(module, toolkit)} for number, module in enumerate(modules)]
     numbers = {module: f"m{number}" for number, module in enumerate(modules)}
     sizes = Counter(one.module for _, one in found)
     # Within a module in the order of outcomes, so that a colour forms an area; equal sizes keep their order.
@@ -195,25 +195,29 @@ def toolkit_map(found: Sequence[tuple[str, Surveyed]], toolkit: str) -> Chart:
     return Chart(drawing, None, title, told)
 
 
+def _short(module: str, toolkit: str) -> str:
+    """A module's name without its toolkit's, which all of them begin with."""
+    return (module[len(toolkit) :] if module.lower().startswith(toolkit.lower()) else module) or "elsewhere"
+
+
 def held_calls(calls: Sequence[HeldCall]) -> Chart | None:
-    """A bar for each call of a profile: how long it took, and how long of that it held."""
-    shown = sorted(calls, key=lambda call: -call.held)[:MOST_HELD]
+    """Two bars for each call of a profile: how long it held, and how long others waited meanwhile, summed over them."""
+    shown = sorted((call for call in calls if call.held > 0 or call.waited > 0), key=lambda call: -call.held)[:MOST_HELD]
     if not shown:
         return None
+    figures = [
+        f"held {seconds(call.held)}{f' of {seconds(call.seconds)}' if call.seconds >= call.held else ''}; others waited {seconds(call.waited)}" for call in shown
+    ]  # fmt: skip
     rows = [
-        {
-            "row": row, "call": call.python, "took": call.seconds, "held": min(call.held, call.seconds),
-            "figures": f"held {seconds(call.held)} of {seconds(call.seconds)}; others waited {seconds(call.waited)}",
-        }
-        for row, call in enumerate(shown)
+        {"row": row, "call": call.python, "held": call.held, "waited": call.waited, "figures": text} for row, (call, text) in enumerate(zip(shown, figures, strict=True))
     ]  # fmt: skip
     title = "How long the program's wrapped calls held the GIL"
-    told = "; ".join(f"{call.python} {row['figures']}" for call, row in zip(shown, rows, strict=True)) + "."
-    most = max(call.seconds for call in shown) or 1.0
+    told = "; ".join(f"{call.python} {text}" for call, text in zip(shown, figures, strict=True)) + "."
+    most = max(max(call.held, call.waited) for call in shown)
     data = {"calls": rows}
     return Chart(
-        draw("held", "held", title, told, data, width=WIDE, height=28 * len(rows), most=most),
-        draw("held", "heldn", title, told, data, width=NARROW, height=44 * len(rows), narrow=True, most=most),
+        draw("held", "held", title, told, data, width=WIDE, height=32 * len(rows), most=most),
+        draw("held", "heldn", title, told, data, width=NARROW, height=46 * len(rows), narrow=True, most=most),
         title,
         told,
     )  # fmt: skip

@@ -74,7 +74,7 @@ def _waits(waits: Waits) -> Piece:
 def _witness(witness: Witness) -> Piece:
     part = f" ({witness.holding / witness.samples:.0%})" if witness.samples else ""
     return Piece(
-        "py-spy: did the caller have the GIL?",
+        f"{witness.sampler}: did the caller have the GIL?",
         (Fact("samples that found it with the GIL", f"{witness.holding:,} of {witness.samples:,}{part}", "seen from outside the process"),),
     )
 

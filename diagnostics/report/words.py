@@ -74,7 +74,9 @@ def share(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time for people: three figures and a unit."""
+    """A time for people: two to four figures and a unit."""
+    if value < 0.00095:  # noqa: PLR2004 - less than a millisecond
+        return f"{value * 1e6:.0f} µs" if value > 0 else "0 ms"
     if value < 0.0995:  # noqa: PLR2004 - three figures in milliseconds
         return f"{value * 1e3:.1f} ms"
     places = next((places for below, places in ((0.9995, 3), (9.995, 2), (99.95, 1)) if value < below), 0)

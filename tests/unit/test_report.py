@@ -166,7 +166,7 @@ def test_what_became_of_a_call(before, after, key):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0.0 ms"), (0.00123, "1.2 ms"), (0.0994, "99.4 ms"), (0.0996, "0.100 s"), (0.25, "0.250 s"), (0.9999, "1.00 s"), (12.345, "12.3 s"), (812.4, "812 s"), (7200.0, "7,200 s")]
+    ("value", "text"), [(0.0, "0 ms"), (0.00004, "40 µs"), (0.00123, "1.2 ms"), (0.0994, "99.4 ms"), (0.0996, "0.100 s"), (0.25, "0.250 s"), (0.9999, "1.00 s"), (12.345, "12.3 s"), (812.4, "812 s"), (7200.0, "7,200 s")]
 )
 def test_times_have_a_unit(value, text):
     assert words.seconds(value) == text

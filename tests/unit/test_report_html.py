@@ -260,7 +260,8 @@ def test_a_short_lane_is_drawn_as_it_is():
 
 def test_a_timeline_is_told_in_words():
     assert charts.told_lane(Lane("x", (Span(0.0, 0.75, "waits"), Span(0.75, 1.0, "runs"), Span(0.0, 1.0, "call")))) .replace("\N{NO-BREAK SPACE}", " ") == "x: runs 25 %, waits for the GIL 75 %."
-    assert charts.told_lane(Lane("x", ())) == "x: nothing was seen."
+    assert charts.told_lane(Lane("x", ())) == "x: was not looked at."
+    assert charts.told_lane(Lane("x", (Span(0.0, 1.0, "call"),))) == "x: was not looked at, but for when it was in a call."
 
 
 @pytest.mark.parametrize("length", [0.0, 1e-4, 0.003, 0.2, 1.0, 7.0, 999.0])
