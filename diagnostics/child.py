@@ -150,10 +150,10 @@ def fork_case(module: ModuleType, request: Request) -> Ending:
     return fork(lambda: run_case(module, request), request.folder, request.deadline)
 
 
-def fork(run: Callable[[], object], folder: str, deadline: float) -> Ending:
+def fork(run: Callable[[], object], folder: str, deadline: float, *, watched: bool = True) -> Ending:
     """Run something in a process and process group of its own, in its own folder; kill the group at the deadline.
 
-    What it prints goes into "log.txt", and what its threads were seen doing into "seen.json". `run` must not raise; a result that matters it writes into the folder.
+    What it prints goes into "log.txt", and where it is `watched`, what its threads were seen doing into "seen.json". `run` must not raise; a result that matters it writes into the folder.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -177,7 +177,7 @@ def fork(run: Callable[[], object], folder: str, deadline: float) -> Ending:
             os._exit(0)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)  # in both, so that neither order matters
-    watch = waits.Watch(pid, _runtime())
+    watch = waits.Watch(pid, _runtime() if watched else None)
     ending = _wait(pid, time.monotonic() + deadline, watch)
     Path(folder, "seen.json").write_bytes(msgspec.json.encode(watch.looks))
     return ending

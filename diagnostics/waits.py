@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ def runtime_of(pid: int) -> range | None:
     bases: dict[str, int] = {}
     for line in lines:
         addresses, _, offset, _, _, *path = line.split(maxsplit=5)
-        if path and path[0].startswith("/") and "python" in Path(path[0]).name.lower():
+        if path and path[0].startswith("/") and _PYTHON.match(Path(path[0]).name):
             bases.setdefault(path[0], int(addresses.partition("-")[0], 16) - int(offset, 16))
     for path, base in bases.items():
         place = _symbol(f"/proc/{pid}/root{path}")
@@ -54,6 +55,9 @@ def runtime_of(pid: int) -> range | None:
             return range(start, start + size)
     return None
 
+
+_PYTHON = re.compile(r"(lib)?python", re.IGNORECASE)
+"""How the name of a file begins that can hold Python itself. ITK's modules, by the thousand, only have it within theirs."""
 
 _known: dict[tuple[int, int, int], tuple[int, int, bool] | None] = {}
 """By device, number and time of change of a file: reading one takes a while, and all processes of one Python share it."""

@@ -80,7 +80,7 @@ def serve(provider: ModuleType, activate: str, requests: IO[bytes], replies: IO[
     reply(Ending("exit"))
     for line in requests:
         request = msgspec.json.decode(line, type=Request)
-        reply(child.fork(lambda request=request: survey_class(provider, request), request.folder, request.deadline))  # type: ignore[misc]
+        reply(child.fork(lambda request=request: survey_class(provider, request), request.folder, request.deadline, watched=False))  # type: ignore[misc]
 
 
 def main() -> None:
