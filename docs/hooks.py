@@ -30,7 +30,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
-from gilgen import commands, errors, model, store
+from gilgen import commands, doctor, errors, explain, fix, model, scan, store
 from gilgen.audit import compare, records
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +52,11 @@ ARTEFACTS: dict[type[Any], tuple[str, bool]] = {
     compare.Comparison: ("gilgen audit --compare OLD.whl NEW.whl --json FILE", False),
     model.Plan: ("gilgen plan vtk itk --json FILE", True),
     model.Headers: ("gilgen headers vtk itk --json FILE", True),
-    model.Manifest: ("gilgen build vtk", False),
+    fix.Fixed: ("gilgen fix vtk itk --json FILE", True),
+    explain.Explanation: ("gilgen explain vtkOBBTree.BuildLocator --json FILE", True),
+    scan.ScanSummary: ("gilgen scan vtk itk --json FILE", True),
+    doctor.Checkup: ("gilgen doctor --json FILE", False),
+    model.Manifest: ("gilgen build vtk, as manifest.json of the shim wheel", False),
 }
 """Records that stand in a file by themselves: what writes that file, and whether it holds an array of them."""
 
@@ -162,7 +166,7 @@ def exit_codes() -> str:
 
 def formats() -> str:
     """A section for each artefact and each record within: fields, types and their meaning."""
-    within = sorted(_within(ARTEFACTS), key=lambda kind: kind.__name__)
+    within = sorted(_within(ARTEFACTS), key=lambda kind: (kind.__name__, kind.__module__))
     return "\n\n".join([*map(_artefact, ARTEFACTS), "## Records within", *map(_record, within)])
 
 
@@ -240,7 +244,12 @@ def _record(kind: type[Any], level: int = 3) -> str:
     meanings = _meanings(kind)
     rows = [f"| `{name}` | {_type(annotation)} | {meanings.get(name, '')} |" for name, annotation in _fields(kind)]
     table = "\n".join(["| field | type | meaning |", "|---|---|---|", *rows])
-    return f"{'#' * level} {kind.__name__}\n\n{_first(kind)}\n\n{table}"
+    return f"{'#' * level} {kind.__name__} {{ #{_anchor(kind)} }}\n\n{_first(kind)}\n\n{table}"
+
+
+def _anchor(kind: type[Any]) -> str:
+    """Two modules may have a record of one name."""
+    return kind.__name__.lower() if kind.__module__ == model.__name__ else f"{kind.__module__.rpartition('.')[2]}-{kind.__name__}".lower()
 
 
 def _fields(kind: type[Any]) -> list[tuple[str, Any]]:
@@ -253,8 +262,7 @@ def _type(info: Any) -> str:
     inspect = msgspec.inspect
     match info:
         case inspect.DataclassType() | inspect.StructType():
-            name = info.cls.__name__
-            return f"[{name}](#{name.lower()})"
+            return f"[{info.cls.__name__}](#{_anchor(info.cls)})"
         case inspect.VarTupleType() | inspect.ListType():
             return f"array of {_type(info.item_type)}"
         case inspect.DictType():

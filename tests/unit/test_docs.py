@@ -167,7 +167,10 @@ def test_a_browser_fetches_nothing_from_elsewhere_and_searches(server):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         for name in ("index", "tutorial", "reference/cli"):
             page.goto(f"{server}/{name}.html", wait_until="networkidle")
-        page.get_by_role("textbox", name="Search").fill("deadlock")
+        query = page.get_by_role("textbox", name="Search")
+        query.click()
+        page.locator(".md-search-result__meta", has_text="Type to start").wait_for()  # the index is read
+        query.press_sequentially("deadlock")
         page.locator(".md-search-result__item", has_text="The guard").first.wait_for()
         browser.close()
     assert not complaints
@@ -178,7 +181,7 @@ def test_pages_are_filled_in(site):
     codes = (site.folder / "reference/exit-codes.html").read_text(encoding="utf-8")
     assert "InvalidRunError" in codes
     formats = site.pages[(site.folder / "reference/formats.html").resolve()]
-    assert {"report", "profile", "survey", "audit", "window"} <= formats.anchors
+    assert {"report", "profile", "survey", "records-audit", "window", "finding", "doctor-finding"} <= formats.anchors
     python = site.pages[(site.folder / "reference/python.html").resolve()]
     assert {"gilgen.activate.activate", "gilgen.errors.StaleShimsError"} <= python.anchors
     commands = site.pages[(site.folder / "reference/cli.html").resolve()]
