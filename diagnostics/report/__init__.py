@@ -1,8 +1,8 @@
 """A run's report, in every form in which a person or a machine reads one.
 
-`words` says what all forms say; each form is a module with one function, `render`: `text` for terminals, `markdown` for a
-CI summary, `html` for looking (with `charts`), `junit` for CI servers, `trace` for Perfetto. `schema` describes the
-JSON that `store` writes.
+`words`, `readings` and `evidence` say what all forms say. Each form is a module with one function, `render`: `text` for
+terminals, `markdown` for a CI summary, `html` for looking (with `charts` and `drawing`), `junit` for CI servers, `trace` for
+Perfetto. `schema` describes the JSON that `store` writes.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gilgen.diagnostics.report.words import readings, seconds
+from gilgen.diagnostics.report.readings import readings
+from gilgen.diagnostics.report.words import seconds
 from gilgen.diagnostics.window import NEVER
 
 from gilgen.model import CaseResult, Overlap, Waits, Window, Witness

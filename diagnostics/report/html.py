@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 import jinja2
-from gilgen.diagnostics.report import charts, evidence, words
+from gilgen.diagnostics.report import charts, evidence, readings, words
 from gilgen.diagnostics.report.charts import Chart
 from gilgen.diagnostics.report.material import (
     HOLDING,
@@ -45,7 +45,7 @@ class Side:
     name: str
     result: CaseResult
     pieces: tuple[evidence.Piece, ...]
-    readings: tuple[words.Reading, ...]
+    readings: tuple[readings.Reading, ...]
     charts: tuple[Chart, ...]
     left_out: int
 
@@ -128,7 +128,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("gilgen.templates", "report"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True,
     )  # fmt: skip
     environment.globals.update(
-        words=words, outcomes=OUTCOMES, kept_out=kept_out, tally=words.tally, plural=words.plural,
+        words=words, faster=readings.faster, inside=readings.inside, outcomes=OUTCOMES, kept_out=kept_out, tally=words.tally, plural=words.plural,
         seconds=lambda value: _whole(words.seconds(value)), share=lambda value: _whole(words.share(value)), breakable=_breakable,
     )  # fmt: skip
     return environment
@@ -192,7 +192,7 @@ def _rows(material: Material) -> list[Row]:
                 continue
             drawings = _charts(result.timelines, f"c{number}{name[0]}") if room > 0 else ()
             room -= sum(len(chart.wide) for chart in drawings)
-            sides.append(Side(name, result, evidence.pieces(result), words.readings(result), drawings, len(result.timelines) - len(drawings)))
+            sides.append(Side(name, result, evidence.pieces(result), readings.readings(result), drawings, len(result.timelines) - len(drawings)))
         last = sides[-1].result
         total = held([pair])
         rows.append(Row(f"case-{number}", last.call, last.case, last.toolkit, outcome_of(pair), pair, tuple(sides), total.gone if total.cases else None))

@@ -7,24 +7,17 @@ from collections.abc import Sequence
 from gilgen.diagnostics.report.material import Material
 from gilgen.diagnostics.report.words import (
     HEADINGS,
-    HELD_HEADINGS,
     about,
     details,
     gone,
     headline,
-    held_rows,
     loud,
-    profile_headline,
     rows,
-    stall_line,
     survey_headline,
     survey_rows,
 )
 
 from gilgen.model import Profile, Report, Survey
-
-MOST_CALLS = 20
-"""As many rows of a profile as a terminal shows without scrolling; files hold them all."""
 
 
 def render(material: Material) -> str:
@@ -59,15 +52,9 @@ def _survey(survey: Survey) -> str:
 
 
 def _profile(profile: Profile) -> str:
-    shown = held_rows(profile)
-    more = [f"and {len(shown) - MOST_CALLS} more"] if len(shown) > MOST_CALLS else []
-    stalls = [
-        stall_line(loop, len(found), max(found))
-        for loop in dict.fromkeys(stall.loop for stall in profile.stalls)
-        if (found := [stall.seconds for stall in profile.stalls if stall.loop == loop])
-    ]
-    table = aligned([HELD_HEADINGS, *shown[:MOST_CALLS]])
-    return "\n".join(["Profile", "", *table, *more, "", *stalls, *profile.notices, profile_headline(profile)])
+    from gilgen.diagnostics.profile.text import as_text as said  # noqa: PLC0415 - which itself aligns its columns here
+
+    return "\n".join(["Profile", "", said(profile)])
 
 
 def aligned(table: Sequence[tuple[str, ...]]) -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from gilgen.diagnostics import report
 from gilgen.diagnostics.report import words
+from gilgen.diagnostics.report.markdown import MOST_CALLS
 from gilgen.diagnostics.report.material import held, outcome
-from gilgen.diagnostics.report.text import MOST_CALLS
+from gilgen.diagnostics.report.readings import readings
 from reports import FREED, GOOD, HELD, bare, every_kind, everything, named, of, profile, survey
 
 from gilgen import store
@@ -183,12 +184,12 @@ def test_only_the_whole_is_a_hundred_percent(value, text):
 def test_released_faster_and_parallel_inside_are_told_apart():
     """A call may be any of them without the others."""
     alone = replace(FREED, overlap=Overlap(0.5, 0.49, 1.02, 1.9, 1.0, 1.9), inside=1.0)
-    assert [one.answer for one in words.readings(alone)] == ["yes", "no", "no"]
-    assert "something else than the GIL" in words.readings(alone)[1].figures
-    assert [one.answer for one in words.readings(replace(HELD, inside=1.9))] == ["no", "no", "yes"]
-    assert [one.answer for one in words.readings(bare("unknown", "X"))] == ["cannot tell", "not measured", "not measured"]
+    assert [one.answer for one in readings(alone)] == ["yes", "no", "no"]
+    assert "something else than the GIL" in readings(alone)[1].figures
+    assert [one.answer for one in readings(replace(HELD, inside=1.9))] == ["no", "no", "yes"]
+    assert [one.answer for one in readings(bare("unknown", "X"))] == ["cannot tell", "not measured", "not measured"]
     busy = replace(FREED, overlap=Overlap(0.5, 0.49, 1.02, 0.9, 1.0, 1.1))
-    assert words.readings(busy)[1].answer == "cannot tell"
+    assert readings(busy)[1].answer == "cannot tell"
 
 
 # --------------------------------------------------------------------------------- surveys and profiles
@@ -200,8 +201,8 @@ def test_text_and_markdown_show_a_survey_and_a_profile_too():
         shown = report.reporter(form).render(made)
         assert words.survey_headline(made.survey) in shown
         assert "viewer.py:42" in shown
-        assert "at worst 0.800 s at once, in vtkOBBTree.BuildLocator" in shown
-    assert "The asyncio loop was kept from turning 3 times, for up to 0.800 s." in report.reporter("text").render(made)
+    assert "at worst 0.800 s at once, in vtkOBBTree.BuildLocator" in report.reporter("markdown").render(made)
+    assert "Event loops that stood still" in report.reporter("text").render(made)
 
 
 def test_a_survey_counts_classes_and_calls():
@@ -225,10 +226,10 @@ def test_an_invalid_survey_makes_all_of_it_invalid():
         assert report.reporter(form).render(made).lstrip("*").startswith("INVALID")
 
 
-def test_a_terminal_shows_the_first_calls_of_a_long_profile():
+def test_a_summary_shows_the_first_calls_of_a_long_profile():
     long = replace(profile(), calls=tuple(replace(profile().calls[0], line=number) for number in range(MOST_CALLS + 5)))
-    shown = report.reporter("text").render(report.Material(of(HELD), None, long))
-    assert "and 5 more" in shown
+    shown = report.reporter("markdown").render(report.Material(of(HELD), None, long))
+    assert "and 5 more calls" in shown
     assert "viewer.py:0 " in shown
     assert f"viewer.py:{MOST_CALLS} " not in shown
 

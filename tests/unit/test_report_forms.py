@@ -211,7 +211,7 @@ def test_the_command_shows_a_survey_or_a_profile_without_a_diagnosis(files, monk
     assert commands.invoke(["report", "--survey", str(files / "survey.json"), "--html", str(files / "s.html")]) == 0
     assert "algorithm classes were exercised" in capsys.readouterr().out
     assert commands.invoke(["report", "--profile", str(files / "profile.json")]) == 0
-    assert "wrapped calls held the GIL for 2.90 s of 9.50 s" in capsys.readouterr().out
+    assert "vtkOBBTree.BuildLocator" in capsys.readouterr().out
 
 
 def test_the_command_says_what_a_wrong_file_is(files, capsys):
