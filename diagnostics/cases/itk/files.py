@@ -191,7 +191,9 @@ def _transform_reader(ending: str) -> Callable[[int], Work]:
 UNSAFE = ("gii", "h5")
 """HDF5 (MINC is on top of it) and ITK's reader of GIFTI are not thread-safe: two of them at once fail or crash."""
 
-MESHES = ("vtk", "obj", "off", "byu", "gii", "fsa", "fsb")
+MESHES = ("vtk", "obj", "off", "byu", "gii", "fsa")
+"""FreeSurfer's binary format is left out: ITK 5.4.7 aborts when it writes a larger mesh in it."""
+
 TRANSFORMS = ("tfm", "h5", "mat")
 
 CASES = (
