@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gilgen.diagnostics.window import ASKED, STALL, TOO_SHORT
+from gilgen.diagnostics.window import ASKED, STALL, TOO_SHORT, own_seconds
 
 from gilgen.model import Overlap, Verdict, Waits, Window, Witness
 
@@ -22,6 +22,10 @@ not tell how long threads waited for a processor."""
 
 SEEN_ENOUGH = 0.5
 """Where no tick fell into the window, the heartbeat must have slept for this share of it: then it slept for the GIL."""
+
+LEAST_OWN = 0.015
+"""Seconds that a call must have computed or kept others out by itself, in a window that nobody entered, to be said to hold: half
+of `TOO_SHORT`. The rest may be a busy machine's, which stopped the call while it held the GIL for a moment."""
 
 HOLDS_COVERED = 0.05
 """A call that lets others run in less than this share holds: a message printed on the way is no release."""
@@ -101,6 +105,8 @@ def read_window(window: Window) -> tuple[Reading, str]:
         asked = window.calls > 1 and window.seen is not None and window.seen * window.duration >= ASKED
         if window.seen is not None and window.seen < SEEN_ENOUGH and not asked:
             return "unknown", f"the machine was too busy: the heartbeat had no processor for {1 - window.seen:.0%} of {window.duration:.3f} s"
+        if window.calls == 1 and own_seconds(window) < LEAST_OWN:
+            return "unknown", f"the machine was too busy: of {window.duration:.3f} s that nobody else ran in, the call had a processor for {window.processor:.3f} s"
         return "holds", f"no other thread ran during {window.duration:.3f} s{_row(window)}"
     return _read_ticks(window)
 

@@ -65,6 +65,9 @@ ALIVE_TIMEOUT = 10.0
 ROW = 0.08
 """Seconds that calls in a row should take together."""
 
+ROW_SECONDS = 2.0
+"""Seconds that a row may take where each of its calls takes as long as one has taken at worst."""
+
 ROW_LIMIT = 100_000
 """At most so many calls in a row."""
 
@@ -354,7 +357,7 @@ def prove(work: Work, is_clear: Callable[[Window, int], bool]) -> Proof:
     """
     work.reset()
     found = [watch(functools.partial(timed_call, work.call), PROOF_INTERVAL)]
-    count, seconds = row_of(work, found[0][0].duration), 0.0
+    count, seconds = row_of(work, own_seconds(found[0][0]), found[0][0].duration), 0.0
     if count > 1:
         seconds += found[0][0].duration
         found = [_watch_row(work, count)]
@@ -375,9 +378,20 @@ def prove(work: Work, is_clear: Callable[[Window, int], bool]) -> Proof:
     return Proof(*best, seconds + sum(window.duration for window, _ in found))
 
 
-def row_of(work: Work, seconds: float) -> int:
+def own_seconds(window: Window) -> float:
+    """How much of a window that nobody entered was certainly the call's: what it computed, or kept others out beyond what load did.
+
+    A call that a busy machine interrupts while it holds the GIL keeps others out for as long as it waits for a processor.
+    """
+    if window.ticks or window.stall is None:
+        return window.duration
+    return max(window.stall, min(window.duration, window.processor))
+
+
+def row_of(work: Work, seconds: float, longest: float = 0.0) -> int:
     """How many calls of `seconds` each to measure in a row; 1 where one is long enough, or where a row would prove nothing.
 
+    `longest` is what one call has taken at worst: a row of such calls stays below `ROW_SECONDS`.
     A row proves nothing where bytecode runs between or inside the calls, or where what resets them releases by itself.
     """
     if seconds >= TOO_SHORT:
@@ -386,6 +400,7 @@ def row_of(work: Work, seconds: float) -> int:
     if runs_bytecode(work.call, *(() if work.reset is nothing else (work.reset,))):
         return 1
     count = min(ROW_LIMIT, max(2, round(ROW / max(seconds, ROW / ROW_LIMIT))))
+    count = max(2, min(count, round(ROW_SECONDS / max(longest, 1e-6))))
     if work.reset is not nothing:
         alone = functools.partial(in_a_row, work.reset, nothing, count)
         if watch(alone, IMPATIENT_INTERVAL, calls=count)[0].ticks:

@@ -179,6 +179,4 @@ def _held(proof: Window, found: Verdict) -> float:
     """Seconds for which one call kept others out at the longest."""
     if proof.calls > 1:  # a program can breathe between two of them
         return 0.0 if found == "releases" else proof.duration / proof.calls
-    if proof.ticks == 0:  # whatever it computed, nobody else ran
-        return max(verdict.stall_of(proof), min(proof.duration, proof.processor))
-    return verdict.stall_of(proof)
+    return window.own_seconds(proof) if proof.ticks == 0 else verdict.stall_of(proof)

@@ -6,6 +6,7 @@ does the same work and does not. Nothing here imports VTK before `load()` does.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import re
@@ -82,7 +83,8 @@ def prepare() -> None:
     vtk.vtkSMPTools.Initialize(1)
     vtk.vtkMultiThreader.SetGlobalMaximumNumberOfThreads(1)
     if hasattr(vtk, "vtkDummyController"):
-        vtk.vtkMultiProcessController.SetGlobalController(vtk.vtkDummyController())
+        _kept.append(vtk.vtkDummyController())
+        vtk.vtkMultiProcessController.SetGlobalController(_kept[-1])
     vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
     words = vtk.vtkFileOutputWindow()
     words.SetFileName(MESSAGES)
@@ -108,10 +110,17 @@ def _own(cls: Any) -> Any:
     return next((base for base in cls.__mro__ if base.__module__.startswith("vtkmodules.vtk")), cls)
 
 
+_kept: list[Any] = []
+"""What VTK only points at and would otherwise go away."""
+
+_heard = [0]
+"""Bytes of VTK's messages that count no more."""
+
+
 def complaint() -> str:
-    """The first error that VTK has reported in this process; empty where there is none."""
+    """The first error that VTK has reported since `_silence`; empty where there is none."""
     try:
-        lines = Path(MESSAGES).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path(MESSAGES).read_bytes()[_heard[0] :].decode(errors="replace").splitlines()
     except OSError:
         return ""
     for index, line in enumerate(lines):
@@ -123,7 +132,8 @@ def complaint() -> str:
 
 def _silence() -> None:
     """Forget what VTK has said so far."""
-    Path(MESSAGES).write_text("", encoding="utf-8")
+    with contextlib.suppress(OSError):
+        _heard[0] = Path(MESSAGES).stat().st_size
 
 
 def feeds(target: Target) -> Iterable[Feed]:
@@ -169,11 +179,19 @@ def _reads_files(sample: Any) -> bool:
 
 def _filters(name: str, sample: Any) -> Iterator[Feed]:
     accepted = _setup().accepted(sample, 0)
+    if not accepted and not _typed(sample):
+        accepted = ["vtkImageData", "vtkPolyData"] if "Image" in name else ["vtkPolyData", "vtkImageData", "vtkUnstructuredGrid"]
     if not accepted:
         raise CannotFeedError("no generic input")
     for kind in accepted[:MOST_KINDS]:
         for title, make in _flavours(kind):
             yield Feed(title, functools.partial(_algorithm, name, kind, {kind: make}), START, LIMIT if _data().grows(kind) else START)
+
+
+def _typed(algorithm: Any) -> bool:
+    """Whether its first input says what it takes."""
+    information = algorithm.GetInputPortInformation(0)
+    return bool(information and information.Has(_vtk().vtkAlgorithm.INPUT_REQUIRED_DATA_TYPE()))
 
 
 def _flavours(kind: str) -> list[tuple[str, Callable[[int], Any]]]:
@@ -190,6 +208,8 @@ def _flavours(kind: str) -> list[tuple[str, Callable[[int], Any]]]:
         ]
     if kind == "vtkPolyData":
         return [("vtkPolyData with triangles", data.surface), bare, ("vtkPolyData with lines", data.lines), ("vtkPolyData with points", data.loose_points)]
+    if kind == "vtkMultiBlockDataSet":
+        return [(kind, data.blocks), ("vtkMultiBlockDataSet of surfaces", data.nested), bare]
     return [(kind, functools.partial(data.made, kind)), bare]
 
 
@@ -202,6 +222,8 @@ def _algorithm(name: str, kind: str, makers: dict[str, Callable[[int], Any]], si
         return makers[wanted](size) if wanted in makers else data.made(wanted, size)
 
     setup.connect(algorithm, kind, make)
+    if kind and not _typed(algorithm):
+        algorithm.SetInputDataObject(0, make(kind))
     setup.fill(algorithm, vtk_kinds.OBJECTS)
     setup.particular(algorithm)
     setup.scale(algorithm, size)
@@ -249,8 +271,7 @@ def written(writer: str, path: Path, size: int) -> None:
     """
     for feed in feeds(Target("vtk", "", writer)):
         fed = feed.make(size)
-        (work,) = fed.works.values()
-        call = work.call
+        call = next(iter(fed.works.values())).call
         _name(call.__self__, path)  # type: ignore[attr-defined]
         call()
         if not complaint() and path.exists() and path.stat().st_size:

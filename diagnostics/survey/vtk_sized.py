@@ -62,7 +62,10 @@ def _dress(attributes: Any, places: Any) -> None:
     attributes.SetVectors(_array(np.stack([-places[:, 1] + 0.1, places[:, 0], 0.3 * field], axis=1), "vectors"))
     attributes.AddArray(_array(field.astype(np.float32), "floats"))
     attributes.AddArray(_array((np.abs(field) * 20).astype(np.int32), "whole"))
-    attributes.SetGlobalIds(numpy_support.numpy_to_vtkIdTypeArray(np.arange(len(places), dtype=np.int64), deep=True))
+    # From 1 on, as the formats that number things want them.
+    identifiers = numpy_support.numpy_to_vtkIdTypeArray(np.arange(1, len(places) + 1, dtype=np.int64), deep=True)
+    identifiers.SetName("identifiers")
+    attributes.SetGlobalIds(identifiers)
 
 
 def _points(places: Any) -> Any:
@@ -328,6 +331,15 @@ def blocks(size: int) -> Any:
     outer.SetBlock(1, image(size // 3))
     inner.SetBlock(0, unstructured(size // 3))
     outer.SetBlock(2, inner)
+    return outer
+
+
+def nested(size: int) -> Any:
+    """Blocks that hold blocks of surfaces, and nothing else."""
+    outer, inner = vtk.vtkMultiBlockDataSet(), vtk.vtkMultiBlockDataSet()
+    inner.SetBlock(0, surface(size // 2))
+    inner.SetBlock(1, surface(size // 2))
+    outer.SetBlock(0, inner)
     return outer
 
 
