@@ -291,7 +291,7 @@ def _records(target: Target, before: Seen, after: Seen | None) -> list[Surveyed]
                 call=call,
                 before=_outcome(one),
                 after=_outcome(two),
-                because=because,
+                because=plain(because),
                 held_before=one.held if one else 0.0,
                 held_after=two.held if two else 0.0,
                 leaked=max(leaked) if call == next(iter(first), "") else 0,
@@ -300,9 +300,19 @@ def _records(target: Target, before: Seen, after: Seen | None) -> list[Surveyed]
     return found
 
 
+LONGEST = 400
+"""Characters of a reason that are kept."""
+
+
+def plain(text: str) -> str:
+    """A toolkit's words without folders, addresses and line breaks: surveys are shared and compared."""
+    words = re.sub(r"^RuntimeError: \S+:\d+:\s+ITK ERROR: ", "", without_folders(text))
+    return " ".join(re.sub(r" ?\(?0x[0-9a-f]+\)?", "", words).split())[:LONGEST]
+
+
 def _outcome(measured: Measured | None) -> Verdict:
     return "untested" if measured is None else measured.verdict
 
 
 def _untested(target: Target, module: str, why: str) -> Surveyed:
-    return Surveyed(target.toolkit, module, target.name, target.name, "untested", "untested", why)
+    return Surveyed(target.toolkit, module, target.name, target.name, "untested", "untested", plain(why))

@@ -329,6 +329,11 @@ def test_the_easiest_instantiations_stand_for_a_template():
     assert itk.representatives("OtsuThresholdCalculator", ["itkOtsuThresholdCalculatorHDD"]) == ("itkOtsuThresholdCalculatorHDD",)
 
 
+def test_reasons_name_no_folder_and_no_address():
+    text = "RuntimeError: /somewhere/ITK/itkProcessObject.cxx:1339:\nITK ERROR: CleanFilter(0x55d9d30b2e30): Input Primary is required"
+    assert units.plain(text) == "CleanFilter: Input Primary is required"
+
+
 @pytest.mark.parametrize(
     ("because", "group"),
     [
