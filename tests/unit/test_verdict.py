@@ -53,6 +53,9 @@ def test_the_window_alone(window, expected):
         # the kernel tells what load did: gaps are long, the stall is not
         (Window(1.6, 40, 0.12, 1.0, 0.3, stall=0.003, seen=0.1), "releases"),
         (Window(1.6, 0, 1.6, 0.0, 0.3, stall=0.2, seen=0.95), "holds"),
+        # a call of a few milliseconds, which load stopped before it could release
+        (Window(0.05, 0, 0.05, 0.0, 0.001, stall=0.002, seen=0.95, processor=0.004), "unknown"),
+        (Window(0.4, 0, 0.4, 0.0, 0.001, stall=0.002, seen=0.95, processor=0.2), "holds"),
         # no tick, but the heartbeat had no processor either
         (Window(1.6, 0, 1.6, 0.0, 0.3, stall=0.0, seen=0.2), "unknown"),
         (Window(1.6, 40, 0.8, 0.5, 0.3, stall=0.4, seen=0.9), "partly"),
