@@ -1,7 +1,7 @@
 """Measuring inside of a test process: what the pytest plugin's fixture, marker and report are made of.
 
 The window proof of `window`, made in the program under test itself. Two things differ from `diagnose`, where each call has
-a process of its own. The program may have other Python threads, so the switch interval is only a second: long beside the
+a process of its own. The program may have other Python threads, so the switch interval is only some seconds: long beside the
 gaps that count, and nothing hangs for longer where one of these threads keeps the GIL until it is asked for it. And a thread
 that computes meanwhile may be what kept the heartbeat out, so then only a release is proven.
 """
@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,9 +31,12 @@ from gilgen.model import CaseResult, Report, Verdict, Window
 
 Call = Callable[[], object]
 
-INTERVAL = 1.0
-"""The switch interval in seconds during the proof. A call that runs bytecode and never releases is entered once a second,
-which leaves gaps of a second: it still reads "holds"."""
+INTERVAL = 5.0
+"""The switch interval in seconds during the proof. A thread that waits for the GIL for so long is let in by the interpreter
+itself, so a window in which nobody ran for about that long proves no release."""
+
+FORCED = 0.9
+"""Gaps of this share of the interval may have ended because the interpreter passed the GIL on."""
 
 ROW_INTERVAL = window.HEARTBEAT
 """The switch interval in seconds for calls in a row: the heartbeat asks for the GIL soon, so that the shortest release shows
@@ -161,10 +164,16 @@ def _control(name: str) -> CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The window that let others run most, and the other Python threads that computed meanwhile."""
+    """The window that let others run most.
+
+    Attributes:
+        busy: the program's other Python threads that computed meanwhile.
+        forced: the interpreter itself may have passed the GIL on in it.
+    """
 
     window: Window
     busy: tuple[str, ...] = ()
+    forced: bool = False
 
 
 def prove(work: Work, *, once: bool = False) -> Proof:
@@ -185,7 +194,7 @@ def prove(work: Work, *, once: bool = False) -> Proof:
             if longer == count:
                 break
             found, count = [], longer
-        elif _tells(last) and (verdict.is_clear(last, len(found)) or len(found) >= window.WINDOWS):
+        elif found[-1].busy or (_tells(last) and (verdict.is_clear(last, len(found)) or len(found) >= window.WINDOWS)):
             break
         elif count > 1 and not _tells(last):
             count = min(window.ROW_LIMIT, 2 * count)  # the longer it is, the less the heartbeat's first wait for a processor hides
@@ -212,7 +221,8 @@ def _longer(work: Work, first: Window, last: Window, count: int) -> int:
 
 
 def _watched_call(work: Work) -> Proof:
-    return _watched(functools.partial(window.timed_call, work.call), INTERVAL, 1)
+    proof = _watched(functools.partial(window.timed_call, work.call), INTERVAL, 1)
+    return replace(proof, forced=proof.window.longest_gap >= FORCED * INTERVAL)
 
 
 def _watched_row(work: Work, count: int) -> Proof:
@@ -247,7 +257,9 @@ def ready_times() -> dict[tuple[int, str], float]:
 def judge(proof: Proof) -> verdict.Judgement:
     """The verdict. Where other threads of the program computed meanwhile, only ticks prove anything."""
     found = verdict.judge(proof.window)
-    if proof.busy and found.verdict in {"holds", "partly"}:
+    if proof.forced and found.verdict in {"releases", "partly"}:
+        found = verdict.Judgement("unknown", f"no other thread ran for {proof.window.longest_gap:.1f} s, after which the interpreter passes the GIL on by itself")
+    if proof.busy and found.verdict in {"holds", "partly", "unknown"}:
         names = ", ".join(proof.busy)
         return verdict.Judgement("unknown", f"other Python threads of this program ran meanwhile and may have had the GIL ({names}); {found.because}")
     return found

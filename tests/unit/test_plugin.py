@@ -345,41 +345,45 @@ def test_a_call_that_never_returns_leaves_nothing_behind(pytester):
     pytester.runpytest_subprocess("-W", "error", timeout=120).assert_outcomes(passed=3)
 
 
-def test_threads_of_the_program(pytester, monkeypatch):
-    """One that waits changes nothing. One that computes may have had the GIL, so a hold is not proven beside it."""
-    monkeypatch.setattr(testing, "INTERVAL", 0.1)
+def test_a_thread_of_the_program_that_waits_changes_nothing(pytester):
     pytester.makepyfile("""
         import ctypes, threading, time
-        import pytest
-        @pytest.fixture
-        def idle():
+        def test_idle(gil):
             done = threading.Event()
             thread = threading.Thread(target=done.wait, name="idle")
             thread.start()
-            yield
-            done.set()
-            thread.join()
-        @pytest.fixture
-        def busy():
+            try:
+                gil.assert_releases(lambda: time.sleep(0.06))
+                gil.assert_holds(lambda: ctypes.PyDLL(None).usleep(60_000))
+            finally:
+                done.set()
+                thread.join()
+    """)
+    pytester.runpytest("-W", "error").assert_outcomes(passed=1)
+
+
+def test_a_thread_of_the_program_that_computes_may_have_had_the_gil(pytester):
+    pytester.makepyfile("""
+        import ctypes, threading, time
+        import pytest
+        from gilgen.diagnostics import testing
+        def test_busy(gil, monkeypatch):
+            gil.measure(time.time)  # the controls run once, and here before the other thread begins
+            monkeypatch.setattr(testing, "INTERVAL", 0.1)
             stopped = []
             def spin():
                 while not stopped:
                     pass
             thread = threading.Thread(target=spin, name="spinner")
             thread.start()
-            yield
-            stopped.append(True)
-            thread.join()
-        @pytest.mark.usefixtures("idle")
-        def test_idle(gil):
-            gil.assert_releases(lambda: time.sleep(0.06))
-            gil.assert_holds(lambda: ctypes.PyDLL(None).usleep(60_000))
-        @pytest.mark.usefixtures("busy")
-        def test_busy(gil):
-            with pytest.raises(AssertionError, match="spinner"):
-                gil.assert_holds(lambda: ctypes.PyDLL(None).usleep(60_000))
+            try:
+                with pytest.raises(AssertionError, match="spinner"):
+                    gil.assert_holds(lambda: ctypes.PyDLL(None).usleep(60_000))
+            finally:
+                stopped.append(True)
+                thread.join()
     """)
-    pytester.runpytest("-W", "error").assert_outcomes(passed=2)
+    pytester.runpytest("-W", "error").assert_outcomes(passed=1)
 
 
 def test_a_harness_that_reads_a_control_wrong_proves_nothing(pytester, monkeypatch):
@@ -477,6 +481,8 @@ def test_beside_a_busy_thread_only_a_release_is_proven():
     free, kept = Window(0.2, 190, 0.002, 1.0, 0.001, stall=0.001, seen=1.0), Window(0.2, 0, 0.2, 0.0, 0.001, stall=0.2, seen=1.0)
     assert testing.judge(Proof(free, ("other",))).verdict == "releases"
     assert testing.judge(Proof(kept)).verdict == "holds"
+    assert testing.judge(Proof(free, (), forced=True)).verdict == "unknown"
+    assert testing.judge(Proof(kept, (), forced=True)).verdict == "holds"
     found = testing.judge(Proof(kept, ("other",)))
     assert found.verdict == "unknown"
     assert "(other)" in found.because
