@@ -194,7 +194,8 @@ UNSAFE = ("gii", "h5")
 MESHES = ("vtk", "obj", "off", "byu", "gii", "fsa")
 """FreeSurfer's binary format is left out: ITK 5.4.7 aborts when it writes a larger mesh in it."""
 
-TRANSFORMS = ("tfm", "h5", "mat")
+TRANSFORMS = ("tfm", "h5")
+"""MATLAB's format is too fast to measure at any size that is made in a reasonable time."""
 
 CASES = (
     case(
@@ -225,7 +226,6 @@ CASES = (
     ),
     *_both("mrc", "mrc", noise, (16_000_000, 40_000_000), (16_000_000, 40_000_000)),
     *_both("minc", "mnc", noise, (1_000_000, 16_000_000), (1_000_000, 32_000_000), alone=True),
-    *_both("bio-rad", "pic", byte_noise, (64_000_000, 192_000_000), (64_000_000, 192_000_000)),
     *_both("stimulate", "spr", noise, (16_000_000, 40_000_000), (16_000_000, 40_000_000)),
     *_both("dicom", "dcm", shorts, (32_000_000, 96_000_000), (32_000_000, 96_000_000)),
     *_both("tiff", "tif", byte_noise, (2_000_000, 64_000_000), (2_000_000, 64_000_000), compressed=True),
@@ -263,7 +263,7 @@ CASES = (
             "TransformFileWriterTemplate.Update",
             _transform_writer(ending),
             50_000,
-            1_000_000,
+            3_000_000,
             alone=ending in UNSAFE,
         )
         for ending in TRANSFORMS
@@ -274,7 +274,7 @@ CASES = (
             "TransformFileReaderTemplate.Update",
             _transform_reader(ending),
             50_000,
-            1_000_000,
+            3_000_000,
             alone=ending in UNSAFE,
         )
         for ending in TRANSFORMS
