@@ -42,7 +42,7 @@ def fix(toolkit: str, headers_dir: Path | None, notify: Notify, *, check: bool =
     `check` lets the compiler compare the plan with the headers before the shims are compiled. `held` has for each toolkit
     the methods that a profile names (`profiled.held`): just those are released.
     """
-    planned = plan.ensure(toolkit, headers_dir, notify, held and held[toolkit])
+    planned = plan.ensure(toolkit, headers_dir, notify, held[toolkit] if held else None)
     record = plan.read(planned)
     checked = checks.ensure(planned, record, notify) if check else None
     if checked:

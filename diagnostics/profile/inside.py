@@ -323,6 +323,8 @@ def _profile(monitor: Monitor, state: State) -> Callable[[FrameType, str, Any], 
     last, stack, hold, called = monitor.last, state.stack, monitor.hold, monitor.called
 
     def on_event(frame: FrameType, event: str, function: Any) -> None:
+        if event == "return":
+            return  # of a Python function: other signs are near
         now = clock()
         previous = last[0]
         if now > previous:
@@ -330,7 +332,7 @@ def _profile(monitor: Monitor, state: State) -> Callable[[FrameType, str, Any], 
             last[0] = now
             last[1] = last[2] = state
             if now - previous > HOLD:
-                hold(previous, now, began, program, state, _KINDS.get(event, "return"), frame)
+                hold(previous, now, began, program, state, _KINDS[event], frame)
         if event == "c_call":
             stack.append((now, function, _MISSING, frame.f_code, 0))
         elif stack and (event == "c_return" or event == "c_exception"):  # noqa: PLR1714 - three times as fast
@@ -343,7 +345,7 @@ def _profile(monitor: Monitor, state: State) -> Callable[[FrameType, str, Any], 
 
 
 _KINDS = {"c_call": "call", "c_return": "return", "c_exception": "return", "call": "start", "return": "call"}
-"""A Python function that returns was running bytecode, as one that calls."""
+"""The kinds of signs; a Python function that returns was running bytecode, as one that calls."""
 
 
 def _start_profile(monitor: Monitor) -> Callable[[], bool]:
@@ -357,7 +359,7 @@ def _start_profile(monitor: Monitor) -> Callable[[], bool]:
     def stop() -> bool:
         mine = sys.getprofile()
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
         return getattr(mine, "__module__", "") == __name__
 
     threading.setprofile(first_event)

@@ -18,7 +18,7 @@ from gilgen.store import read
 def built(toolkit: str, headers_dir: Path | None, notify: Notify, *, check: bool, held: dict[str, tuple[str, ...]] | None = None) -> tuple[str, Path, bool, float]:
     """One toolkit's wheel; a function of a module so that it can run in a process of its own."""
     if check:
-        planned = plan.ensure(toolkit, headers_dir, notify, held and held[toolkit])
+        planned = plan.ensure(toolkit, headers_dir, notify, held[toolkit] if held else None)
         notify(str(checks.ensure(planned, plan.read(planned), notify)))
     _, sources = generated(toolkit, headers_dir, notify, held=held)
     made, wheel = build.ensure(sources, toolkit, sources.version)

@@ -17,7 +17,7 @@ def generated(
     toolkit: str, headers_dir: Path | None, notify: plan.Notify, *, held: dict[str, tuple[str, ...]] | None = None
 ) -> tuple[str, store.Made]:
     """One toolkit's sources; a function of a module so that it can run in a process of its own."""
-    planned = plan.ensure(toolkit, headers_dir, notify, held and held[toolkit])
+    planned = plan.ensure(toolkit, headers_dir, notify, held[toolkit] if held else None)
     return toolkit, generate.ensure(planned, toolkit, planned.version, platform.machine(), notify)
 
 

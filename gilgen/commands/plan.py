@@ -17,7 +17,7 @@ from gilgen.model import Plan
 
 def planned(toolkit: str, headers_dir: Path | None, notify: plan.Notify, *, held: dict[str, tuple[str, ...]] | None = None) -> Plan:
     """One toolkit's plan; a function of a module so that it can run in a process of its own."""
-    return plan.read(plan.ensure(toolkit, headers_dir, notify, held and held[toolkit]))
+    return plan.read(plan.ensure(toolkit, headers_dir, notify, held[toolkit] if held else None))
 
 
 @click.command("plan")

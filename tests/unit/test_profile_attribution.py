@@ -20,9 +20,9 @@ MAIN, OTHER, THIRD, HEART = 1, 2, 3, 9
 PLACE = ["/home/me/app/main.py", 12, "work"]
 
 
-def called(thread=MAIN, name="vtkOBBTree.BuildLocator", toolkit="vtk", loop="", inside_c=True):
+def called(thread=MAIN, name="vtkOBBTree.BuildLocator", toolkit="vtk", loop=""):
     """A candidate, as `inside` describes one."""
-    return [thread, name, toolkit, *PLACE, loop, inside_c]
+    return [thread, name, toolkit, *PLACE, loop, True]
 
 
 def attributed(*records, looks=(), stopped=()):
