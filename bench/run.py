@@ -1,6 +1,7 @@
 """Measures what gilgen promises, and writes RESULTS.md: target, measured, met or not.
 
-    python bench/run.py                       # everything, some ten minutes on two quiet processors
+    python bench/run.py                       # everything, an hour on two quiet processors
+    python bench/run.py --only calls          # one part anew; the others' results stay, with their own date
     python bench/run.py --only calls --quick  # a first look at one part; nothing is written
 
 In an environment with VTK, ITK and gilgen; the shims are this checkout's, whatever is installed. Nothing here is a test:
@@ -13,6 +14,7 @@ import datetime as dt
 import importlib.metadata
 import os
 import platform
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -22,6 +24,7 @@ import click
 import commands
 import overlap
 import overload
+import profiling
 import rows
 import stress
 import surveying
@@ -32,7 +35,18 @@ from rich.table import Table
 from gilgen import fix
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = ("overlap", "calls", "work", "commands", "stress", "overload", "survey")
+MEASURES = {
+    "overlap": overlap.measure,
+    "calls": calls.measure,
+    "work": work.measure,
+    "commands": commands.measure,
+    "profile": profiling.measure,
+    "survey": surveying.measure,
+    "stress": stress.measure,
+    "overload": overload.measure,
+}
+
+PARTS = tuple(MEASURES)
 
 
 @click.command()
@@ -48,17 +62,19 @@ PARTS = ("overlap", "calls", "work", "commands", "stress", "overload", "survey")
     help="Measure the cost of a shim on this interpreter, too.",
 )
 def main(only: tuple[str, ...], pythons: tuple[str, ...], *, quick: bool) -> None:
-    """Measure what gilgen promises. A run of all parts writes RESULTS.md; with --only nothing is written."""
+    """Measure what gilgen promises, and write it into RESULTS.md; a quick run of some parts writes nothing."""
     console = Console(highlight=False)
-    sections = []
+    texts = {} if not only else _sections(RESULTS.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(prefix="gilgen-bench-") as site:
         _use_shims(Path(site))
         for part in only or PARTS:
             console.print(f"Measuring {part} ...")
-            sections.append(_measure(part, pythons, quick=quick))
-            _show(console, sections[-1])
-    if not only:
-        RESULTS.write_text(_markdown(sections, quick=quick), encoding="utf-8")
+            section = _measure(part, pythons, quick=quick)
+            _show(console, section)
+            texts[section.title] = _section(section, quick=quick)
+            if not (only and quick):  # what was measured is kept, whatever comes next
+                RESULTS.write_text(_markdown(texts), encoding="utf-8")
+    if not (only and quick):
         console.print(f"Wrote {RESULTS.name}")
 
 
@@ -73,7 +89,7 @@ def _use_shims(site: Path) -> None:
 def _measure(part: str, pythons: tuple[str, ...], *, quick: bool) -> rows.Section:
     if part == "calls":
         return calls.measure(quick=quick, pythons=pythons)
-    return {"overlap": overlap, "work": work, "commands": commands, "stress": stress, "overload": overload, "survey": surveying}[part].measure(quick=quick)
+    return MEASURES[part](quick=quick)
 
 
 def _word(row: rows.Row) -> str:
@@ -87,44 +103,37 @@ def _show(console: Console, section: rows.Section) -> None:
     console.print(table)
 
 
-def _markdown(sections: list[rows.Section], *, quick: bool) -> str:
-    lines = [
-        "# Results",
-        "",
-        "Written by `python bench/run.py`; not edited by hand. Take a figure's shape, not its value: measure on your own machine.",
-        "",
-        f"- run: {'quick (less data, fewer repetitions)' if quick else 'full'}",
-        *(f"- {name}: {value}" for name, value in _facts()),
-        "",
-        _count(sections),
-    ]
-    for section in sections:
-        lines += ["", f"## {section.title}", "", "| | target | measured | |", "|---|---|---|---|"]
-        lines += [
-            f"| {row.name.strip()} | {row.target} | {row.measured} | {_word(row)} |" for row in section.rows
-        ]
-        lines += ["", *(f"- {note}" for note in section.notes)]
-    return "\n".join(lines) + "\n"
+def _markdown(texts: dict[str, str]) -> str:
+    words = re.findall(r"\| (met|not met) \|$", "\n".join(texts.values()), re.MULTILINE)
+    head = f"""# Results
+
+Written by `python bench/run.py`; not edited by hand. Take a figure's shape, not its value: measure on your own machine.
+
+{words.count("met")} of {len(words)} targets met.
+"""
+    return "\n".join([head, *(f"## {title}\n\n{text}\n" for title, text in texts.items())])
 
 
-def _count(sections: list[rows.Section]) -> str:
-    judged = [row for section in sections for row in section.rows if row.met is not None]
-    return f"{sum(bool(row.met) for row in judged)} of {len(judged)} targets met."
+def _sections(text: str) -> dict[str, str]:
+    """The results' sections by their titles, as they stand."""
+    _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    pairs = (part.split("\n", 1) for part in parts)
+    return {title: body.strip() for title, body in pairs}
 
 
-def _facts() -> list[tuple[str, str]]:
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("vtk", "itk", "gilgen")]
-    return [
-        ("date", dt.datetime.now(tz=dt.UTC).date().isoformat()),
-        ("processors", f"{len(os.sched_getaffinity(0))}, {platform.machine()}"),
-        ("system", platform.system()),
-        ("Python", platform.python_version()),
-        ("packages", ", ".join(versions)),
-        (
-            "load when the last part ended",
-            f"{os.getloadavg()[0]:.1f} (of five minutes: {os.getloadavg()[1]:.1f})",
-        ),
-    ]
+def _section(section: rows.Section, *, quick: bool) -> str:
+    lines = ["| | target | measured | |", "|---|---|---|---|"]
+    lines += [f"| {row.name.strip()} | {row.target} | {row.measured} | {_word(row)} |" for row in section.rows]
+    return "\n".join([*lines, "", *(f"- {note}" for note in section.notes), f"- {_facts(quick=quick)}"])
+
+
+def _facts(*, quick: bool) -> str:
+    """Where and when a section was measured."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("vtk", "itk", "gilgen"))
+    return (
+        f"Measured {dt.datetime.now(tz=dt.UTC).date().isoformat()}{', quick' if quick else ''}: {versions}; Python {platform.python_version()}; "
+        f"{platform.system()}, {len(os.sched_getaffinity(0))} processors, {platform.machine()}; load of the last minute {os.getloadavg()[0]:.1f}."
+    )
 
 
 if __name__ == "__main__":
