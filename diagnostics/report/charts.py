@@ -92,8 +92,8 @@ def before_after(found: Sequence[tuple[str, Pair]]) -> Chart | None:
     title = "How long others were kept out by each call, before and after"
     words = f"{'; '.join(told[:12])}{'; and more' if len(told) > 12 else ''}. The table of cases has all figures."  # noqa: PLR2004 - a description is read aloud
     return Chart(
-        draw("before-after", "ba", title, words, data, width=WIDE, height=34 + 26 * len(shown) + 26, high=high),
-        draw("before-after", "ban", title, words, data, width=NARROW, height=34 + 40 * len(shown) + 26, high=high, narrow=True),
+        draw("before-after", "ba", title, words, data, role="group", width=WIDE, height=34 + 26 * len(shown) + 26, high=high),
+        draw("before-after", "ban", title, words, data, role="group", width=NARROW, height=34 + 40 * len(shown) + 26, high=high, narrow=True),
         title,
         words,
     )  # fmt: skip

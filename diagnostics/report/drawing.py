@@ -25,7 +25,8 @@ def _spec(name: str) -> str:
 def draw(name: str, prefix: str, title: str, description: str, data: dict[str, list[dict[str, Any]]], *, role: str = "img", **signals: Any) -> Markup:
     """Draw a specification with these data; the SVG is ready to stand in the page, its names begin with `prefix`.
 
-    `width` and `height` are the drawing's; every other of `signals` must be one of the specification's.
+    `role` is "img", or "group" for a drawing that has links. `width` and `height` are the drawing's; every other of `signals`
+    must be one of the specification's.
     """
     spec = json.loads(_spec(name))
     for source in spec["data"]:
@@ -56,9 +57,6 @@ def _tidy(text: str, prefix: str, title: str, description: str, role: str) -> Ma
     _drop_empty(root)
     _join(root)
     root.attrib = {"class": "chart", "role": role, "viewBox": root.attrib["viewBox"], "aria-labelledby": f"{prefix}-t {prefix}-d"}
-    if role == "img":
-        for link in root.iter("a"):
-            link.attrib |= {"tabindex": "-1", "aria-hidden": "true"}
     for position, (tag, words) in enumerate((("title", title), ("desc", description))):
         child = ET.Element(tag, {"id": f"{prefix}-{tag[0]}"})
         child.text = words

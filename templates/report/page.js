@@ -95,13 +95,13 @@
   });
   follow();
 
-  // The map: one stop for the tab key, arrows from cell to cell; what is pointed at is named below.
+  // Drawings with links: one stop for the tab key, arrows from link to link. What the map is pointed at is named below it.
   const pointed = document.getElementById("pointed");
-  all(".map svg").forEach((map) => {
+  all(".map svg, .rows svg").forEach((map) => {
     const cells = all("a", map);
-    const places = cells.map((cell) => { const box = cell.getBBox(); return [box.x + box.width / 2, box.y + box.height / 2]; });
+    const place = (cell) => { const box = cell.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; };
     const stop = (index) => { cells.forEach((cell, other) => cell.setAttribute("tabindex", other === index ? "0" : "-1")); };
-    const name = (cell) => { if (pointed) pointed.textContent = cell.getAttribute("aria-label"); };
+    const name = (cell) => { if (pointed && cell.hasAttribute("aria-label")) pointed.textContent = cell.getAttribute("aria-label"); };
     const towards = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
     stop(0);
     map.addEventListener("keydown", (event) => {
@@ -109,6 +109,7 @@
       const from = cells.indexOf(document.activeElement);
       if (!way || from < 0) return;
       event.preventDefault();
+      const places = cells.map(place);
       let best = -1;
       let least = Infinity;
       places.forEach(([x, y], index) => {
