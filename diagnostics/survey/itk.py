@@ -31,6 +31,10 @@ MOST_WAYS = 4
 
 BASE = "itkProcessObject"
 
+FIRST = re.compile(r"^Set(Input|Input1|Image|Kernel|Transform|Interpolator)$")
+ALL = re.compile(r"^Set(Input\w*|\w*Input|\w*Image|\w*Transform|\w*Histogram|\w*Mesh|\w*PointSet|Interpolator|\w*Kernel)$")
+"""Setters of inputs, and of `FIRST` those that a filter cannot do without; others, such as a mask, may leave it nothing to do."""
+
 LEFT_OUT: dict[str, str] = {
     "PyImageFilter": "does nothing by itself: it runs code that the user supplies",
     "VTKImageImport": "needs another program's callbacks",
@@ -150,13 +154,14 @@ def feeds(target: Target) -> Iterable[Feed]:
             continue
         found = True
         limit = MESH_LIMIT if re.search("Mesh|PointSet", name) else LIMIT
-        yield Feed(name, functools.partial(_object, target.name, name), START, limit)
+        yield Feed(name, functools.partial(_object, target.name, name, ALL), START, limit)
+        yield Feed(f"{name} with its first input only", functools.partial(_object, target.name, name, FIRST), START, limit)
     if not found:
         raise CannotFeedError("abstract")
 
 
-def _object(family: str, name: str, size: int) -> Fed:
-    """A process object with all its inputs."""
+def _object(family: str, name: str, wanted: re.Pattern[str], size: int) -> Fed:
+    """A process object with its inputs: all, or those whose setters are wanted."""
     cls = _classes()[name]
     made, data = cls.New(), _data()
     dimension = _dimension(name)
@@ -167,11 +172,13 @@ def _object(family: str, name: str, size: int) -> Fed:
         elif "Reader" in family:
             _read(made, family, data)
         else:
-            data.fill(made, name)
+            data.fill(made, name, wanted)
     for setter in ("SetSize", "SetOutputSize"):
         if hasattr(made, setter) and "Source" in family:
             data.quietly(getattr(made, setter), [side] * dimension)
     method = "Write" if "Writer" in family and hasattr(made, "Write") else "Update"
+    if not hasattr(made, method):
+        raise CannotFeedError("abstract")
     return Fed({f"{family}.{method}": Work(bound(made, method), bound(made, "Modified"))})
 
 

@@ -77,10 +77,12 @@ def values(shape: tuple[int, ...]) -> Any:
 
 def image(cls: Any, *, side: int = 0, shift: int = 0) -> Any:
     """An image of this class with a pattern in it."""
+    grown = not side and _size[0] != SIDE
     side = side or _size[0]
     made = cls.New()
     dimension = made.GetImageDimension()
-    size = [side + index for index in range(dimension)]
+    # Fourier transforms want sizes without large factors.
+    size = [smooth(side)] * dimension if grown else [side + index for index in range(dimension)]
     made.SetRegions(size)
     if hasattr(made, "SetVectorLength"):
         made.SetVectorLength(2)
@@ -93,13 +95,58 @@ def image(cls: Any, *, side: int = 0, shift: int = 0) -> Any:
     return made
 
 
+def smooth(side: int) -> int:
+    """The next even number from `side` on that has no other factors than 2, 3 and 5."""
+    while True:
+        rest = side
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1 and side % 2 == 0:
+            return side
+        side += 1
+
+
+def histogram(cls: Any) -> Any:
+    """A histogram with something in each of its bins."""
+    made = cls.New()
+    made.SetMeasurementVectorSize(1)
+    size, low, high = itk.Array[itk.UL](1), itk.Array[itk.D](1), itk.Array[itk.D](1)
+    count = max(16, _size[1] // 8)
+    size.Fill(count)
+    low.Fill(0.0)
+    high.Fill(255.0)
+    made.Initialize(size, low, high)
+    for index in range(count):
+        made.SetFrequency(index, 1 + (index * 7) % 11)
+    return made
+
+
+def surface(cls: Any, count: int) -> Any:
+    """A closed surface of any class of meshes, from a file that this writes."""
+    rows = max(3, round(count**0.5))
+    places = [(math.cos(a) * math.sin(b), math.sin(a) * math.sin(b), math.cos(b)) for b in (math.pi * (row + 0.5) / rows for row in range(rows)) for a in (2 * math.pi * column / rows for column in range(rows))]
+    lines = ["OFF", f"{len(places)} {2 * rows * (rows - 1)} 0", *("{:.6f} {:.6f} {:.6f}".format(*place) for place in places)]
+    for row in range(rows - 1):
+        for column in range(rows):
+            a, b = row * rows + column, row * rows + (column + 1) % rows
+            lines += [f"3 {a} {b} {b + rows}", f"3 {a} {b + rows} {a + rows}"]
+    path = Path(f"surface-{count}.off").absolute()
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    reader = itk.MeshFileReader[cls].New()
+    reader.SetFileName(str(path))
+    reader.Update()
+    return reader.GetOutput()
+
+
 def mesh(cls: Any) -> Any:
     """A tetrahedron's points and a triangle or two, where the class takes them."""
     made = cls.New()
     dimension = made.GetPointDimension() if hasattr(made, "GetPointDimension") else 3
     if _size[1] > COUNT and dimension == 3:  # noqa: PLR2004 - a sphere has three
-        with contextlib.suppress(TypeError, KeyError, RuntimeError):
-            return sphere(cls, _size[1])
+        for make in (sphere, surface):
+            with contextlib.suppress(TypeError, KeyError, RuntimeError):
+                return make(cls, _size[1])
     for index in range(_size[1]):
         point = itk.Point[itk.F, dimension]()
         for axis in range(dimension):
@@ -187,6 +234,8 @@ def thing(name: str) -> Any:
         return image(cls)
     if name.startswith(("itkMesh", "itkPointSet", "itkQuadEdgeMesh")) and hasattr(cls, "SetPoint"):
         return mesh(cls)
+    if name.startswith("itkHistogram") and _size[0] != SIDE and hasattr(cls, "SetFrequency"):
+        return histogram(cls)
     if name.startswith("itkFlatStructuringElement") and _size[0] != SIDE:
         return cls.Ball([1] * int(name[-1]))
     if hasattr(cls, "New"):
@@ -197,10 +246,10 @@ def thing(name: str) -> Any:
 INPUTS = re.compile(r"^Set(Input\w*|\w*Image|\w*Transform|\w*Histogram|\w*Mesh|\w*PointSet|Interpolator|\w*Kernel)$")
 
 
-def fill(made: Any, name: str) -> None:
-    """Give a filter the inputs that its setters are documented to take."""
+def fill(made: Any, name: str, wanted: re.Pattern[str] = INPUTS) -> None:
+    """Give a filter the inputs that its setters are documented to take; only setters that are `wanted`."""
     for setter in sorted(dir(made)):
-        if not INPUTS.match(setter) or setter in {"SetInputNames", "SetInputDirectory"}:
+        if not wanted.match(setter) or setter in {"SetInputNames", "SetInputDirectory"}:
             continue
         kinds = documented(getattr(made, setter))
         if len(kinds) != 1 or not kinds[0].startswith("itk"):

@@ -11,7 +11,7 @@ from gilgen.model import Survey, Surveyed, Verdict
 
 REASONS: tuple[tuple[str, str], ...] = (
     (r"render window|RenderWindow|OpenGL", "needs a render window"),
-    (r"^abstract|is not implemented|did not create output|^Algorithm vtk\w*Algorithm returned failure", "abstract"),
+    (r"^abstract|is not implemented|did not create output|[Ss]ubclass|^Algorithm vtk\w*Algorithm returned failure", "abstract"),
     (r"supplies|callbacks", "runs the user's own code"),
     (r"needs several processes|[Cc]ontroller|MPI|[Ss]ocket", "needs several processes"),
     (r"needs a device|needs a database|SQL|[Dd]atabase", "needs a device or a database"),
