@@ -237,9 +237,14 @@ def _is_inside(state: State, top: FrameType, kind: str) -> bool:
         return True
     if kind == "call":
         return False
-    if kind == "start":
+    if kind == "start" or (not kind and _begins(top)):
         return top.f_back is not None and top.f_back.f_code is code
     return top.f_code is code
+
+
+def _begins(frame: FrameType) -> bool:
+    """Whether a function is about to begin: it can lose the GIL even before that is told, at its first instruction that counts."""
+    return frame.f_lasti <= 2 * (len(frame.f_code.co_cellvars) + bool(frame.f_code.co_freevars))
 
 
 def _beneath(top: FrameType | None) -> tuple[FrameType | None, str]:

@@ -169,6 +169,21 @@ def test_a_loop_in_c_is_known_and_a_stall_is_the_innermost_call_s(profiled):
     assert sum(one.held for one in profile.calls if one.python.endswith("wrapper.call")) < call.held / 2
 
 
+def test_what_c_holds_before_it_comes_back_is_its_own(profiled):
+    """The GIL is asked for meanwhile, so it goes to another thread right where the callback begins."""
+    _, profile = profiled(
+        """
+        import re
+        over = busy_elsewhere()
+        def found(match):
+            return "!"
+        for _ in range(3): re.compile("[bc]").sub(found, "a" * 30_000_000 + "b")
+        """
+    )
+    held = {call.python: call.held for call in profile.calls if call.function in {"<module>", "found"}}
+    assert held["re.Pattern.sub"] > sum(held.values()) / 2, held
+
+
 def test_what_python_does_itself_has_a_name(profiled):
     _, profile = profiled(
         """
