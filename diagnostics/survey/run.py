@@ -227,8 +227,12 @@ def executor(choice: Choice) -> Iterator[Executor]:
             yield pool
         return
     pool = ThreadPoolExecutor(choice.workers(), thread_name_prefix="gilgen-survey")
+    units.stopping.clear()
     try:
         yield pool
+    except BaseException:
+        units.stopping.set()  # what waits for a process that is ended here starts no other
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         units.close()

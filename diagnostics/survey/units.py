@@ -38,7 +38,7 @@ from gilgen.diagnostics.survey.records import (
 from gilgen import toolkits
 from gilgen._version import __version__
 from gilgen.activate import installed
-from gilgen.errors import UnsupportedError
+from gilgen.errors import GilgenError, UnsupportedError
 from gilgen.model import Surveyed, Verdict
 
 PROVIDERS = {
@@ -79,6 +79,9 @@ class Crib(Nursery):
         return ending, findings, log
 
 
+stopping = threading.Event()
+"""Set while a survey is being given up: nothing is started any more."""
+
 _own = threading.local()
 _all: list[Crib] = []
 _guard = threading.Lock()
@@ -86,6 +89,8 @@ _guard = threading.Lock()
 
 def _crib(toolkit: str, half: Half) -> Crib:
     """This thread's process for a half of a toolkit. Those of another toolkit end: each takes a gigabyte."""
+    if stopping.is_set():
+        raise GilgenError("The survey was given up.")
     mine: dict[tuple[str, Half], Crib] = _own.__dict__.setdefault("cribs", {})
     for key in [key for key in mine if key[0] not in {toolkit, "control"} and toolkit != "control"]:
         _end(mine.pop(key))
