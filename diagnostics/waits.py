@@ -19,6 +19,7 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from gilgen.model import Lane, Span, State
 
@@ -47,8 +48,8 @@ def runtime_of(pid: int) -> range | None:
         addresses, _, offset, _, _, *path = line.split(maxsplit=5)
         if path and path[0].startswith("/") and _PYTHON.match(Path(path[0]).name):
             bases.setdefault(path[0], int(addresses.partition("-")[0], 16) - int(offset, 16))
-    for path, base in bases.items():
-        place = _symbol(f"/proc/{pid}/root{path}")
+    for file, base in bases.items():
+        place = _symbol(f"/proc/{pid}/root{file}")
         if place is not None:
             value, size, fixed = place
             start = value if fixed else base + value
@@ -80,7 +81,7 @@ def _read_symbol(path: str) -> tuple[int, int, bool] | None:
         with Path(path).open("rb") as stream:
             file = ELFFile(stream)
             table = file.get_section_by_name(".dynsym")
-            found = table.get_symbol_by_name(RUNTIME) if table is not None else None
+            found = table.get_symbol_by_name(RUNTIME) if isinstance(table, SymbolTableSection) else None
             symbol = next((one for one in found or () if one["st_shndx"] != "SHN_UNDEF"), None)
             return (symbol["st_value"], symbol["st_size"], file["e_type"] == "ET_EXEC") if symbol else None
     except (OSError, ELFError):

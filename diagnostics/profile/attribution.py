@@ -206,6 +206,13 @@ class Attribution:
             self._hold(hold, 0.0)
         self._holds = []
 
+    def hung(self, thread: str, file: str, line: int, function: str, seconds: float) -> None:
+        """A hold that never ended, of which only the place is known."""
+        total = self.sums[self._source(file, line), "", (file, line, function)]
+        total.threads.add(thread)
+        total.held += seconds
+        total.worst = max(total.worst, seconds)
+
     def _hold(self, hold: Hold, delay: float) -> None:
         """Add a hold to the call that held. `delay` is what the heartbeat's own waiting for a processor may have added to it."""
         if not hold.candidates or any(hold.start < end and start < hold.end for start, end in self.stopped):

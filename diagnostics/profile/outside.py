@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gilgen.diagnostics import waits
+from gilgen.diagnostics.profile import hanging
 from gilgen.diagnostics.profile.attribution import Attribution, Look
 from gilgen.diagnostics.profile.stream import Reader
 from gilgen.diagnostics.run import environment
@@ -32,6 +33,9 @@ CALM = 0.02
 
 DRAIN = 0.05
 """Seconds between readings of what the process wrote."""
+
+HANGS = 2.0
+"""After so many seconds py-spy is asked where the hold is: if the program never comes back, nobody else can tell."""
 
 LONG = 1.0
 """After so many seconds of one hold, looks become rarer."""
@@ -95,6 +99,7 @@ class Session:
         self._interrupts = 0
         self._gone = 0
         self._strangers: dict[int, int] = {}
+        self._hanging: hanging.Hanging | None = None
 
     def run(self) -> None:
         """Look, read and pass signals on until the program has ended."""
@@ -113,6 +118,11 @@ class Session:
                 if now - looked >= pause * 0.9:
                     looked = now
                     self._look()
+                if silent > HANGS and self._hanging is None:
+                    self._hanging = hanging.Hanging(self.process.pid)
+                elif silent < SILENT and self._hanging is not None:
+                    self._hanging.over()
+                    self._hanging = None
                 if now - drained >= DRAIN or not self.attribution.heart:
                     drained = now
                     self.attribution.take(self.reader.read(), looked if self._runtime else math.inf)
@@ -123,6 +133,8 @@ class Session:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.attribution.take(self.reader.read(last=True))
         self.attribution.finish()
+        if self._hanging is not None and (found := self._hanging.place()):
+            self.attribution.hung(*found, last - self.reader.beat())
 
     def _signal(self, received: signal.struct_siginfo, last: float, now: float) -> None:
         if received.si_signo == signal.SIGCONT:

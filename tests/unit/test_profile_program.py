@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 import support
+from gilgen.diagnostics.profile import outside
 
 from gilgen import store
 from gilgen.commands import invoke
@@ -275,6 +277,7 @@ def test_a_program_that_hangs_in_a_call_is_killed_at_the_third_interrupt(environ
     file = tmp_path / "profile.json"
     process = subprocess.Popen([*GILGEN, "-o", str(file), str(program)], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     assert process.stdout.readline() == b"ready\n"
+    time.sleep(outside.HANGS + 2)  # for as long it must last before anybody asks where it is
     for words in (b"third interrupt", b"next interrupt"):
         process.send_signal(signal.SIGINT)
         assert words in process.stderr.readline()
@@ -282,7 +285,11 @@ def test_a_program_that_hangs_in_a_call_is_killed_at_the_third_interrupt(environ
     out, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 128 + signal.SIGKILL
     assert b"SIGKILL" in out
-    assert the(store.read(file, Profile), "wrapper.sleep").held > 0.05
+    profile = store.read(file, Profile)
+    assert the(profile, "wrapper.sleep").held > 0.05
+    hung = profile.calls[0]
+    assert (hung.python, hung.function, hung.threads) == ("(no call) wrapper.sleep(work, seconds)", "holds", ("MainThread",))
+    assert hung.held > outside.HANGS
 
 
 # ----------------------------------------------------------------------------- a process that runs already
