@@ -73,7 +73,9 @@ class Reader:
     def read(self, *, last: bool = False) -> list[Any]:
         """The records since the last time. `last`: the writer is gone, so nothing that is incomplete will be completed."""
         records: list[Any] = []
-        while (data := self._data()) is not None:
+        while True:
+            full = (self._folder / _name(self._number + 1)).exists()  # asked first: then nothing is added to this one any more
+            data = self._data()
             whole = data if last else data.partition(b"\0")[0]
             end = whole.rfind(b"\n") + 1
             for line in whole[:end].replace(b"\0", b"").splitlines():
@@ -82,11 +84,10 @@ class Reader:
                 except ValueError:
                     continue  # a writer was killed in its midst
             self._at += end
-            if not (self._folder / _name(self._number + 1)).exists() or (not last and data[end:].strip(b"\0")):
-                break
+            if not full:
+                return records
             self._number += 1
             self._at = 0
-        return records
 
     def beat(self) -> float:
         """The time of the heartbeat's last tick; 0 before the first."""
@@ -98,13 +99,13 @@ class Reader:
                 return 0.0
         return float(_TIME.unpack_from(self._beat, 0)[0])
 
-    def _data(self) -> bytes | None:
+    def _data(self) -> bytes:
         try:
             with (self._folder / _name(self._number)).open("rb") as file:
                 file.seek(self._at)
                 return file.read()
         except OSError:
-            return None
+            return b""
 
 
 def _name(number: int) -> str:
