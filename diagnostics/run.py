@@ -16,7 +16,7 @@ from typing import Literal
 
 from gilgen.diagnostics import controls
 from gilgen.diagnostics.cases import MODULES, Case, cases_of, find
-from gilgen.diagnostics.isolate import DEADLINE, Nursery
+from gilgen.diagnostics.isolate import DEADLINE, Nursery, without_folders
 
 from gilgen._version import __version__
 from gilgen.activate import installed, manifest_of
@@ -196,7 +196,7 @@ def _why_no_shims(toolkit: str, nursery: Nursery, choice: Choice) -> str:
         return ""
     if toolkit not in installed():
         return f"No shims for {toolkit} are installed, so only the plain library was measured. Make them: gilgen fix {toolkit}"
-    reason = nursery.why_not(toolkit, deadline=choice.deadline)
+    reason = without_folders(nursery.why_not(toolkit, deadline=choice.deadline))
     return (
         f"The shims for {toolkit} cannot be activated, so only the plain library was measured. {reason}"
         if reason
