@@ -205,8 +205,9 @@ def _half(target: Target, half: Half, options: Options, other: Seen | None) -> S
                 busy += 1
                 request = replace(request, feed=findings.feed, size=findings.good)
                 continue
-            if last is not None and findings.untested == NOTHING_LEFT:
-                return _ended(Findings("feeding", findings.module), last, remarks[:-1], target)
+            if last is not None and findings.untested:
+                others = [] if findings.untested == NOTHING_LEFT else [f"otherwise {findings.untested}"]
+                return _ended(Findings("feeding", findings.module), last, [*remarks[:-1], *others], target)
             return Seen(findings.measured, tuple(remarks), findings, findings.untested)
         following = _otherwise(request, findings, end, log, first=attempt == 1) if attempt < ATTEMPTS else None
         if following is None:

@@ -269,7 +269,10 @@ def written(writer: str, path: Path, size: int) -> None:
     Raises:
         CannotFeedError: it cannot.
     """
+    wanted = vtk_kinds.WRITERS_FED.get(writer, "")
     for feed in feeds(Target("vtk", "", writer)):
+        if wanted not in {"", feed.title}:
+            continue
         fed = feed.make(size)
         call = next(iter(fed.works.values())).call
         _name(call.__self__, path)  # type: ignore[attr-defined]

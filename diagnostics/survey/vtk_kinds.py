@@ -103,3 +103,6 @@ OBJECTS = ("vtkAreaLayoutStrategy", "vtkGraphLayoutStrategy", "vtkTreeLayoutStra
 
 FILE_SETTERS = ("SetFileName", "SetCaseFileName", "SetGeometryFileName")
 """How a class is told the name of its file."""
+
+WRITERS_FED = {"vtkGLTFWriter": "vtkMultiBlockDataSet of surfaces"}
+"""Writers that end the process on what they are fed with first -> the title of the feed that they write a reader's file from."""
