@@ -147,6 +147,8 @@ class Monitor:
                 return
             only_one = began is not HEART or len(candidates) == 1
             found = [self.describe(*one) for one in candidates if not only_one or one[0] is program]
+            if program.native not in self.named or (ended is not HEART and ended.native not in self.named):
+                self.threads()
             loops = self.loops(frames) if end - start > LOOPS_OVER else {}
             self.writer.write(["hold", start, end, began.native, ended.native, found, loops, limit, suspects])
         except Exception:  # noqa: BLE001 - the program must not notice
@@ -211,6 +213,8 @@ class Monitor:
                 loop, task = _asyncio(loop)
             inner = caller.f_code.co_filename
             idle = loop == "asyncio" and (os.sep + "asyncio" + os.sep in inner or inner.endswith(os.sep + "selectors.py"))
+            if state.native not in self.named:
+                self.threads()
             kind = naming.loop_of(name, package)
             record = ["call", state.native, entry[0], now, name, toolkit, *place(caller), "" if idle else loop, task, kind]
             self.writer.write(record)

@@ -62,7 +62,7 @@ class Writer:
 
 
 class Reader:
-    """Reads what a `Writer` in another process wrote, as it comes."""
+    """Reads what a `Writer` in another process wrote, as it comes, and takes away what was read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -86,6 +86,7 @@ class Reader:
             self._at += end
             if not full:
                 return records
+            (self._folder / _name(self._number)).unlink(missing_ok=True)
             self._number += 1
             self._at = 0
 

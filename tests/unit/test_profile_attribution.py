@@ -182,7 +182,8 @@ def test_records_go_through_files_from_many_threads(tmp_path, monkeypatch):
     writer.write("y" * 5000)  # longer than a file: dropped
     writer.write("after")
     assert reader.read() == ["after"]
-    assert len(list(tmp_path.glob("*.records"))) > 10
+    (left,) = tmp_path.glob("*.records")
+    assert int(left.stem) > 10
 
 
 def test_what_was_written_stays_when_the_writer_is_killed(tmp_path):
