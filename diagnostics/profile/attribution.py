@@ -135,6 +135,13 @@ class Moment:
     title: str
 
 
+def _between(looks: list[Look], at: float) -> float:
+    """How long a thread had waited for a processor at a time between two looks."""
+    first, last = looks[0], looks[-1]
+    share = (at - first.at) / (last.at - first.at) if last.at > first.at else 0.0
+    return first.delay + (last.delay - first.delay) * min(1.0, max(0.0, share))
+
+
 class Attribution:
     """Takes the records in the order in which they were written; `looks` is filled by whoever looks."""
 
@@ -278,9 +285,13 @@ class Attribution:
         return True
 
     def _delay(self, thread: int, hold: Hold) -> float:
-        """How long the holder waited for a processor, from the last look before to the first one after: at least as long as meanwhile."""
+        """How long a thread waited for a processor meanwhile; without a look in between, as long as from the last look before to the next."""
         around = self.looks.around(thread, hold.start, hold.end)
-        return around[-1].delay - around[0].delay if around else 0.0
+        if not around:
+            return 0.0
+        if not self.looks.between(thread, hold.start, hold.end):
+            return around[-1].delay - around[0].delay
+        return _between(around[-2:], hold.end) - _between(around[:2], hold.start)
 
     def _call(
         self, thread: int, start: float, end: float, name: str, toolkit: str, file: str, line: int, function: str, loop: str, task: str, runs: str
