@@ -132,7 +132,7 @@ def opened(file: Path, scheme: Scheme, chromium: str) -> Iterator[Page]:
 def shoot(page: Page, scheme: Scheme) -> None:
     """All pictures in one colour scheme."""
     save(f"report-{scheme}.png", page.screenshot())
-    page.add_style_tag(content=".top { position: static !important }")  # a bar that stays would lie over what is shot
+    page.add_style_tag(content=".top { position: static !important } .pointed { display: none }")  # bars that stay would lie over what is shot
     shot(page, f"before-after-{scheme}.png", page.locator("section[aria-labelledby=before-after]"), most=HEIGHT)
     shot(page, f"map-{scheme}.png", page.locator("figure.map").first)
     shot(page, f"threads-{scheme}.png", page.locator("section[aria-labelledby=profile] figure").filter(has_text="open-scan").first)
