@@ -50,7 +50,7 @@ bench: $(VENV)/toolkits
 	$(call timed,bench,$(BIN)/python bench/run.py)
 
 docs: $(VENV)/toolkits
-	$(call timed,the documentation in site/,$(BIN)/mkdocs build --strict --quiet)
+	$(call timed,the documentation in site/,NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet)
 
 clean:
 	rm -rf $(VENV) build dist site

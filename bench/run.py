@@ -32,7 +32,7 @@ import work
 from rich.console import Console
 from rich.table import Table
 
-from gilgen import fix
+from gilgen import __version__, fix
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 MEASURES = {
@@ -129,7 +129,7 @@ def _section(section: rows.Section, *, quick: bool) -> str:
 
 def _facts(*, quick: bool) -> str:
     """Where and when a section was measured."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("vtk", "itk", "gilgen"))
+    versions = ", ".join([*(f"{name} {importlib.metadata.version(name)}" for name in ("vtk", "itk")), f"gilgen {__version__}"])
     return (
         f"Measured {dt.datetime.now(tz=dt.UTC).date().isoformat()}{', quick' if quick else ''}: {versions}; Python {platform.python_version()}; "
         f"{platform.system()}, {len(os.sched_getaffinity(0))} processors, {platform.machine()}; load of the last minute {os.getloadavg()[0]:.1f}."

@@ -28,6 +28,9 @@ FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine(), -1)
 
 RUNTIME = "_PyRuntime"
 
+GONE = 0.1
+"""Seconds after which a thread that is no longer seen, while others are, has ended."""
+
 _PR_SET_PTRACER = 0x59616D61
 _PR_SET_PTRACER_ANY = -1
 
@@ -147,8 +150,11 @@ class Watch:
         return len(states), sum(state == "waits" for state in states)
 
     def spans(self, thread: int, start: float, end: float) -> tuple[Span, ...]:
-        """What a thread did from `start` to `end`; the spans' times are seconds since `start`."""
-        return spans_of([look for look in self.looks.get(thread, ()) if start <= look[0] <= end], start, end)
+        """What a thread did from `start` to `end`, or until it ended itself; the spans' times are seconds since `start`."""
+        seen = self.looks.get(thread, [])
+        newest = max((looks[-1][0] for looks in self.looks.values()), default=end)
+        last = seen[-1][0] if seen and newest - seen[-1][0] > GONE else end
+        return spans_of([look for look in seen if start <= look[0] <= end], start, min(last, end))
 
     def lanes(self, names: dict[int, str], start: float, end: float) -> tuple[Lane, ...]:
         """A lane for each thread named."""

@@ -90,3 +90,10 @@ def test_looks_that_say_the_same_are_one_span():
     looks = [(1.0, "sleeps"), (1.1, "sleeps"), (1.2, "waits"), (1.5, "runs"), (1.6, "runs")]
     assert waits.spans_of(looks, 0.5, 2.0) == (Span(0.5, pytest.approx(0.7), "sleeps"), Span(pytest.approx(0.7), 1.0, "waits"), Span(1.0, 1.5, "runs"))
     assert waits.spans_of([], 0.0, 1.0) == ()
+
+
+def test_a_thread_that_ended_has_no_span_until_the_end():
+    steps = [index / 100 for index in range(100)]
+    watch = waits.Watch(0, None, {1: [(at, "runs") for at in steps], 2: [(at, "runs") for at in steps[:50]]})
+    assert watch.spans(1, 0.0, 1.0) == (Span(0.0, 1.0, "runs"),)
+    assert watch.spans(2, 0.0, 1.0) == (Span(0.0, 0.49, "runs"),)
