@@ -150,23 +150,23 @@ def read_overlap(overlap: Overlap) -> tuple[Reading, str]:
 def read_witness(witness: Witness) -> tuple[Reading, str]:
     """What the sampler says, and why."""
     figures = f"{witness.sampler} saw the GIL held in {witness.holding} of {witness.samples} samples"
-    if witness.samples < FEW_SAMPLES:
-        return "", figures
-    share = witness.holding / witness.samples
-    if share >= MOSTLY:
-        return "holds", figures
-    return ("releases" if share <= HARDLY else "partly"), figures
+    return _read_share(witness.holding, witness.samples), figures
 
 
 def read_waits(waits: Waits) -> tuple[Reading, str]:
     """What was seen from outside says, and why."""
     figures = f"from outside, another thread was seen waiting for the GIL in {waits.waiting} of {waits.samples} looks"
-    if waits.samples < FEW_SAMPLES:
-        return "", figures
-    share = waits.waiting / waits.samples
+    return _read_share(waits.waiting, waits.samples), figures
+
+
+def _read_share(held: int, samples: int) -> Reading:
+    """The reading of samples of which so many found the GIL held."""
+    if samples < FEW_SAMPLES:
+        return ""
+    share = held / samples
     if share >= MOSTLY:
-        return "holds", figures
-    return ("releases" if share <= HARDLY else "partly"), figures
+        return "holds"
+    return "releases" if share <= HARDLY else "partly"
 
 
 def judge(
