@@ -55,7 +55,7 @@ class MethodStatus:
         waited_seconds: how long they waited, all together.
         longest_wait_seconds: the one that waited longest.
         kept: calls that kept the GIL, as the plain wheel does, because whoever worked on the same objects was in a
-            Python callback.
+            Python callback; or took it back, because what they enter is not thread-safe and counts on it.
         passed: calls from C++ (counted only in shims built for counting).
         guard: what a call takes hold of: "none", "object", "pipeline" or "data".
     """

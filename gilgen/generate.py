@@ -45,6 +45,7 @@ class ShimSource:
     walker: int
     copies: int
     releases: bool
+    holds: bool
     static: bool
     result: str
     parameters: str
@@ -81,7 +82,7 @@ def manifest_of(plan: Plan, machine: str) -> Manifest:
     shims = tuple(
         Shim(
             index, decision.symbol, decision.python, decision.reason, decision.guard, decision.definitions,
-            releases=decision.action == "release", guard_chosen=decision.guard_chosen,
+            releases=decision.action == "release", guard_chosen=decision.guard_chosen, keeps=decision.action == "hold",
         )
         for index, decision in enumerate(released(plan))
     )
@@ -195,6 +196,7 @@ def _shim_source(decision: Decision, walkers: tuple[str, ...], index: int, first
         walker=walkers.index(decision.walker),
         copies=decision.copies,
         releases=decision.action == "release",
+        holds=decision.action == "hold",
         static=decision.static,
         result=result_type(decision.carriers[0], machine),
         parameters=", ".join(f"{kind} {name}" for kind, name in zip(types, names, strict=True)),

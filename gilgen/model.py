@@ -139,7 +139,7 @@ class Api:
 
 # ------------------------------------------------------------------------------------------------ plan
 
-Action = Literal["release", "queue", "keep"]
+Action = Literal["release", "queue", "hold", "keep"]
 Guard = Literal["none", "object", "pipeline", "data"]
 
 
@@ -169,7 +169,8 @@ class Decision:
         declaration: the C++ declaration, for people.
         symbol: the mangled name; empty where the method has none of its own.
         action: "release" (the GIL, under the guard), "queue" (under the guard, keeping the GIL: what changes the
-            objects of calls that run) or "keep" (no shim).
+            objects of calls that run), "hold" (as "queue", and where the GIL was released it is taken back: what counts
+            on the GIL as its lock) or "keep" (no shim).
         reason: a short name for the reason: "rule:locators", "config:include", "hazard:uses-cpython" ...
         why: the reason in a sentence.
         guard: what a shim holds while the call runs.
@@ -266,7 +267,8 @@ class Plan:
 class Shim:
     """One shim as the shim wheel's manifest lists it; `index` is its place in the native table.
 
-    `releases` is false for one that only queues; `guard_chosen` is as in `Decision`.
+    `releases` is false for one that only queues, and `keeps` true for one that also takes the GIL back;
+    `guard_chosen` is as in `Decision`.
     """
 
     index: int
@@ -277,6 +279,7 @@ class Shim:
     definitions: tuple[Definition, ...]
     releases: bool = True
     guard_chosen: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

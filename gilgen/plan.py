@@ -18,7 +18,19 @@ from pathlib import Path
 from gilgen import config, demangle, headers, profiled, rules, scan, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config
-from gilgen.model import Action, Api, Class, Coverage, Decision, Definition, Guard, Library, Method, Plan
+from gilgen.model import (
+    Action,
+    Api,
+    Base,
+    Class,
+    Coverage,
+    Decision,
+    Definition,
+    Guard,
+    Library,
+    Method,
+    Plan,
+)
 from gilgen.toolkits.base import ExposedClass, Installation, Toolkit
 
 Notify = Callable[[str], None]
@@ -27,6 +39,8 @@ FILE = "plan.json"
 
 NOT_THREAD_SAFE = "hazard:wrappers-not-thread-safe"
 """The one hazard whose methods get a shim all the same: it queues, and nothing inside of it releases."""
+
+UNCONFIRMED = ("hazard:result-unconfirmed", "The headers are of another version, and the installed package does not confirm the type of the result.")
 
 REAL = frozenset({"float", "double"})
 
@@ -149,6 +163,8 @@ class _Planner:
         self.held = None if held is None else profiled.resolve(held, {cls.name: cls for cls in exposed})
         self.held_names = frozenset().union(*(method.names for method in self.held or ()))
         self.passed_over: set[str] = set()
+        self.undeclared = self._undeclared()
+        self.classes |= self.undeclared
         self.wrappers = wrappers or {}
         witness = self.toolkit.releasing_witness
         self.wrappers_thread_safe = wrappers is None or not witness or wrappers.get(witness) in {"releases", "mixed"}
@@ -156,7 +172,11 @@ class _Planner:
     def plan(self) -> Plan:
         candidates = list(self._candidates())
         self._read_libraries({method.symbol for _, method, _ in candidates if method.symbol})
-        decisions = [self._decide(cls, method, family) for cls, method, family in candidates]
+        decisions = [
+            self._decide(cls, method, family)
+            for cls, method, family in candidates
+            if cls.name not in self.undeclared or method.symbol in self.definitions
+        ]
         decisions += self._decide_templates()
         decisions = [self._beside_wrapper(decision) for decision in self._unique(decisions)]
         coverage, decisions = self._coverage(decisions)
@@ -194,11 +214,14 @@ class _Planner:
 
     @functools.cache  # noqa: B019 - as above
     def family_of(self, cls: str, name: str, parameters: str) -> rules.Family | None:
-        """The first family that names a method; what the user includes comes before all."""
+        """The first family that names a method; what must hold comes before all, and then what the user includes."""
+        ancestry = self.ancestry(cls)
+        named = [family for family in self.rules.families if family.covers(ancestry, name, parameters)]
+        if holding := next((family for family in named if family.holds), None):
+            return holding
         if self._asked(self.config.include, cls, name):
             return rules.Family("config:include", f"Included by {self.config.file}.", frozenset({cls}), (name,))
-        ancestry = self.ancestry(cls)
-        family = next((family for family in self.rules.families if family.covers(ancestry, name, parameters)), None)
+        family = next(iter(named), None)
         if family is None and self.held_names and any(f"{spelling}.{name}" in self.held_names for spelling in self._spellings(cls)):
             return rules.Family(profiled.HELD, "It held the GIL in the profile.", frozenset({cls}), (name,))
         return family
@@ -221,8 +244,30 @@ class _Planner:
         """Whether Python can call this method of an object of this class, by its own or by a base's wrapper."""
         return any(name in self.names_by_template.get(ancestor, ()) for ancestor in self.ancestry(cls))
 
+    def _undeclared(self) -> dict[str, Class]:
+        """Classes that must hold and that no header could be read of, with what they may override of their bases' methods."""
+        by_name = {cls.name: cls for cls in self.exposed}
+        found = {}
+        for family in self.rules.families:
+            for name in sorted(family.classes - self.classes.keys()) if family.holds else ():
+                exposed = self.exposed_by_type.get(name)
+                bases = tuple(Base(by_name[base].cxx, by_name[base].cxx) for base in exposed.bases if base in by_name) if exposed else ()
+                overridable: dict[str, Method] = {}
+                for ancestor in [cls for base in bases for cls in self._lineage(base.name)]:
+                    for method in ancestor.methods:
+                        if (method.virtual or method.override) and method.name in family.behind:
+                            symbol = method.symbol.replace(f"{len(ancestor.name)}{ancestor.name}", f"{len(name)}{name}", 1)
+                            overridable.setdefault(symbol, replace(method, symbol=symbol, virtual=True, override=True, pure=False, body="none"))
+                found[name] = Class(name, "", 0, bases=bases, methods=tuple(overridable.values()))
+        return found
+
+    def _lineage(self, name: str) -> list[Class]:
+        """A class and its bases, nearest first."""
+        cls = self.classes.get(name)
+        return [cls, *(ancestor for base in cls.bases for ancestor in self._lineage(base.name))] if cls else []
+
     def _candidates(self) -> Iterable[tuple[Class, Method, rules.Family]]:
-        for cls in self.api.classes:
+        for cls in (*self.api.classes, *self.undeclared.values()):
             if cls.template:
                 continue
             for method in cls.methods:
@@ -250,7 +295,7 @@ class _Planner:
     @functools.cached_property
     def _template_member(self) -> re.Pattern[bytes]:
         """Mangled members of class templates whose method some family names (Itanium C++ ABI, 5.1.2)."""
-        patterns = {pattern for family in self.rules.families for pattern in family.methods} | {
+        patterns = {pattern for family in self.rules.families for pattern in (*family.methods, *family.behind)} | {
             pattern.rpartition(".")[2] for pattern in (*self.config.include, *self.held_names)
         }
         names = "|".join(sorted(re.escape(pattern).replace(r"\*", r"\w*") for pattern in patterns if pattern != "*"))
@@ -320,10 +365,10 @@ class _Planner:
         for symbol in sorted(self.definitions):
             member = demangle.member(symbol) if self._template_member.match(symbol.encode()) else None
             cls = self.classes.get(member.template) if member else None
-            if member is None or cls is None or not cls.template or not self._reachable(cls.name, member.name):
+            if member is None or cls is None or not cls.template:
                 continue
             family = self.family_of(cls.name, member.name, ",".join(member.parameters))
-            if family is None:
+            if family is None or not (member.name in family.behind or self._reachable(cls.name, member.name)):
                 continue
             decisions.append(self._decide_member(symbol, member, cls, family))
         return decisions
@@ -374,7 +419,7 @@ class _Planner:
         walker = self.toolkit.walker_of(self.ancestry(cls)) if guard in {"pipeline", "data"} and not draft.static else ""
         if guard != "none" and not walker:
             guard = "object"
-        action: Action = "keep" if kept else "queue" if family.queues else "release"
+        action: Action = "keep" if kept else "hold" if family.holds else "queue" if family.queues else "release"
         if kept and kept[0] == NOT_THREAD_SAFE:
             action = "queue"  # C++ inside of it may reach what is released, and would let others into the same filter
         return replace(
@@ -397,7 +442,9 @@ class _Planner:
         return next((level for pattern, level in self.config.guard if any(rules.matches(name, (pattern,)) for name in names)), None)
 
     def _hazard(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
-        """Why a method that blocks is kept all the same: (reason, sentence); None where it is released."""
+        """Why a method that blocks is kept all the same: (reason, sentence); None where it gets a shim."""
+        if family.holds:  # it protects: what cannot be served stays as it is, and nothing else is a reason
+            return _unfit(draft, method) or self._unserved(draft, method) or self._other_result(cls, draft, method)
         if self._asked(self.config.exclude, cls, method.name) or rules.matches(draft.python, self.config.exclude):
             return "config:exclude", f"Excluded by {self.config.file}."
         ancestry = self.ancestry(cls)
@@ -418,6 +465,12 @@ class _Planner:
             return decision
         also = "The wrapper releases by itself" if state == "releases" else "The wrapper releases by itself for some overloads"
         return replace(decision, why=f"{decision.why} {also}; there the shim only adds the guard.")
+
+    def _other_result(self, cls: str, draft: Decision, method: Method) -> tuple[str, str] | None:
+        """A result that may be another than the headers say; whole numbers and pointers all travel alike."""
+        if draft.carriers[0] not in {"Hidden", *REAL} or self._result_confirmed(cls, method):
+            return None
+        return UNCONFIRMED
 
     def _unserved(self, draft: Decision, method: Method) -> tuple[str, str] | None:
         if method.pure and draft.symbol not in self.definitions:
@@ -440,7 +493,7 @@ class _Planner:
                 f"The wrappers of {self.installation.toolkit} {self.installation.version} touch Python objects without the GIL, and an observer could be reached from here.",
             )
         if not self._result_confirmed(cls, method):
-            return "hazard:result-unconfirmed", "The headers are of another version, and the installed package does not confirm the type of the result."
+            return UNCONFIRMED
         return None
 
     def _hot(self, draft: Decision, family: rules.Family) -> tuple[str, str] | None:
@@ -555,7 +608,7 @@ class _Planner:
                 if name in released:
                     direct += 1
                     served[name].append(name)
-                elif targets := reach.through(cls, method.name):
+                elif not (family and family.holds) and (targets := reach.through(cls, method.name)):
                     through += 1
                     for target in targets:
                         served[target].append(name)

@@ -56,7 +56,11 @@ STATIC = {"square": "int int", "joined": "Hidden Hidden double"}
 WORK = {
     "sleep": "void double", "spin": "void double", "wait": "bool double", "meet": "bool double", "fail": "int int",
     "call": "int void* void*", "call_twice": "int void* void*", "on_threads": "int int", "value": "int int", "deadlock": "void",
+    "enter": "int bool double", "enter_fail": "int int", "enter_on_thread": "int double",
 }  # fmt: skip
+
+HELD = {"unsafe": "int double", "unsafe_fail": "int int", "unsafe_call": "int void* void*"}
+"""Methods of `Work` whose shims take the GIL back."""
 
 
 def carriers(text: str) -> tuple[str, ...]:
@@ -244,6 +248,7 @@ class PretendToolkit:
         decisions = [self.decision(f"pretend::{owner}::{name}", text) for owner in ("Virtual", "Direct") for name, text in SIGNATURES.items()]
         decisions += [self.decision(f"pretend::Direct::{name}", text, static=True, guard="none") for name, text in STATIC.items()]
         decisions += [self.decision(f"pretend::Work::{name}", text) for name, text in WORK.items()]
+        decisions += [self.decision(f"pretend::Work::{name}", text, action="hold") for name, text in HELD.items()]
         decisions += [self.decision(f"pretend::Derived::{name}", text, library="pretend/libderived.so") for name, text in (("value", "int int"), ("fail", "int int"))]
         decisions += [self.decision(f"Copied::{name}", "int", library="pretend/libfirst.so", copies=2) for name in ("by_table", "by_call")]
         decisions += [

@@ -12,7 +12,7 @@ def with_shims(audit: Audit, plan: Plan) -> Audit:
     """The same audit after activation.
 
     A wrapper that releases by itself still does; its shim only adds the guard. One that holds releases if
-    the C++ function that it ends in has a shim.
+    the C++ function that it ends in has a shim. Where that shim takes the GIL back, it holds whatever it did before.
     """
     direct: dict[str, set[str]] = {}
     through: dict[str, str] = {}
@@ -27,7 +27,9 @@ def with_shims(audit: Audit, plan: Plan) -> Audit:
     for wrapper in audit.wrappers:
         changed = wrapper
         actions = direct.get(wrapper.name, set()) if wrapper.kind in {"method", "function"} else set()
-        if wrapper.verdict == "releases" and "release" in actions:
+        if wrapper.verdict != "holds" and actions == {"hold"}:
+            changed = msgspec.structs.replace(wrapper, verdict="holds", reason="its shim takes the GIL back")
+        elif wrapper.verdict == "releases" and "release" in actions:
             changed = msgspec.structs.replace(wrapper, reason=f"{wrapper.reason}; its shim adds the guard")
         elif wrapper.verdict != "releases" and "release" in actions:
             only = actions == {"release"}

@@ -62,7 +62,12 @@ def _show_step(step: explain.Step) -> None:
         _say(f"  slots          {vtable} in vtables, {got} for calls, in {len(step.slots)} libraries:")
         most = sorted(step.slots, key=lambda slots: -slots.vtable - slots.got)
         _say(f"                 {_some([f'{slots.library} {slots.vtable} + {slots.got}' for slots in most])}")
-    what = {"release": "release the GIL", "queue": "keep it, and wait for calls that work on the same objects", "keep": "keep it"}[decision.action]
+    what = {
+        "release": "release the GIL",
+        "queue": "keep it, and wait for calls that work on the same objects",
+        "hold": "hold it, and take it back where it was released",
+        "keep": "keep it",
+    }[decision.action]
     _say(f"  decision       {what} ({decision.reason})")
     _say(f"                 {decision.why}")
     if decision.action != "keep":

@@ -41,7 +41,7 @@ enum class Guard : std::uint8_t { none, object, pipeline, data };
 struct Method {
     const char* symbol;   // its mangled name
     std::uint8_t walker;  // how to find the filters upstream of `this`: an index into `walkers`
-    bool releases;        // false: its calls only queue with those that do, and keep the GIL
+    bool releases;        // false: its calls only queue with those that do, and keep the GIL or take it back
     std::uint32_t first;  // the first of its entries
     std::uint32_t copies; // how many: one for each library that defines the symbol
     std::atomic<Guard> guard; // what its calls take hold of; set at activation
@@ -63,7 +63,8 @@ struct Entry {
     std::atomic<std::uint64_t> waited;   // calls that had to wait for another on the same objects
     std::atomic<std::uint64_t> waited_ns; // how long they waited, all together
     std::atomic<std::uint64_t> longest_ns; // and the one that waited longest
-    std::atomic<std::uint64_t> kept;     // calls that kept the GIL: those in their way were inside callbacks of Python's
+    std::atomic<std::uint64_t> kept;     // calls that kept the GIL, because those in their way were inside callbacks of
+                                         // Python's; or took it back, because what they enter counts on it
     std::atomic<std::uint64_t> passed;   // calls from C++; counted only when built with GILGEN_COUNT
     Method const* method;
 
@@ -213,6 +214,42 @@ private:
     Released* next_;    // in the list of claims
     Released* previous_;
     void* inline_objects_[inline_capacity];
+};
+
+// Asked first by the shims of code that counts on the GIL: whether Python knows this thread. A thread that C++ made
+// passes through; who waits for it may hold the GIL. `state` is set to this thread's state where it holds the GIL.
+inline bool pythons(Entry& entry, void*& state)
+{
+    void* const own = python.own();
+    void* const current = python.current();
+    state = current && (python.current_is_own || current == own) ? current : nullptr;
+    if (own || state) return true;
+#ifdef GILGEN_COUNT
+    entry.passed.fetch_add(1, std::memory_order_relaxed);
+#else
+    static_cast<void>(entry);
+#endif
+    return false;
+}
+
+// While it lives, this thread holds the GIL, whoever released it, and the shims that it meets pass through: just
+// as in the plain wheel. It stands inside a `Released`, which takes the guard first where the call is the outermost.
+//
+// A thread that has taken the GIL back visits Python, for the guard. It works on its objects all the same, but
+// nobody else who may go on meanwhile can run without the GIL.
+class Held {
+public:
+    // `state`: this thread's, when it holds the GIL.
+    Held(Entry& entry, void* state);
+    ~Held() noexcept(false);
+
+    Held(Held const&) = delete;
+    Held& operator=(Held const&) = delete;
+
+private:
+    bool const taken_; // it was taken back here
+    int found_ = 0;    // what PyGILState_Ensure gave
+    void* before_;     // what `thread.state` was
 };
 
 } // namespace gilgen

@@ -56,6 +56,8 @@ extern void* walker_functions[];           // parallel to `walker_symbols`
 extern std::atomic<bool> walkers_ready;    // set when slots are bound
 
 void restore(void* state); // release.cpp
+void stay_away_at_the_end();
+extern void* const keeps_the_gil;
 
 // A toolkit sets up its singletons (object factories, thread pools) in the first pipeline that runs, and
 // does it without a lock. So the first one of the process gets a head start, in which others wait

@@ -505,7 +505,7 @@ private:
         void*& original = destructor_originals[which];
         if (!before || !is_own_code(before) || (original && original != before)) return; // another copy of it: it stays as it is
         original = before;
-        write(where, before, destructor_replacements[which], bound_.hooks);
+        write(where, before, reinterpret_cast<void*>(destructor_replacements.of[which]), bound_.hooks);
     }
 
     bool is_own_code(void* value) const { return in_any(image_.code, reinterpret_cast<Address>(value)); }

@@ -80,14 +80,18 @@ void Released::end()
     }
 }
 
+// A thread that comes back while Python shuts down would be unwound through the toolkit's frames,
+// or abort. It waits for the process to end instead, as CPython itself does from 3.14 on.
+// Before that, `activate` puts the slots back, so only then is it worth asking.
+void stay_away_at_the_end()
+{
+    if (bound.load(std::memory_order_relaxed)) return;
+    while (python.finalizing()) pause();
+}
+
 void restore(void* state)
 {
-    // A thread that comes back while Python shuts down would be unwound through the toolkit's frames,
-    // or abort. It waits for the process to end instead, as CPython itself does from 3.14 on.
-    // Before that, `activate` puts the slots back, so only then is it worth asking.
-    if (!bound.load(std::memory_order_relaxed)) {
-        while (python.finalizing()) pause();
-    }
+    stay_away_at_the_end();
     python.restore(state);
 }
 

@@ -16,7 +16,18 @@ char const* const walker_symbols[] = {
 };
 void* walker_functions[3];
 
-char const* const destructors[] = {nullptr}; // itk::PyCommand takes the GIL itself
+// They close a file of HDF5's, which is not thread-safe. itk::PyCommand takes the GIL itself.
+char const* const destructors[] = {
+    "_ZN3itk11HDF5ImageIOD0Ev",
+    "_ZN3itk11HDF5ImageIOD1Ev",
+    "_ZN3itk11MINCImageIOD0Ev",
+    "_ZN3itk11MINCImageIOD1Ev",
+    "_ZN3itk23HDF5TransformIOTemplateIdED0Ev",
+    "_ZN3itk23HDF5TransformIOTemplateIdED1Ev",
+    "_ZN3itk23HDF5TransformIOTemplateIfED0Ev",
+    "_ZN3itk23HDF5TransformIOTemplateIfED1Ev",
+    nullptr,
+};
 
 namespace {
 

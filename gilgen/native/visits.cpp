@@ -3,6 +3,9 @@
 #include "visits.hpp"
 
 #include "gilgen.hpp"
+#include "guard.hpp"
+
+#include <utility>
 
 namespace gilgen {
 namespace {
@@ -40,6 +43,7 @@ void destroy(void* self)
 {
     auto const original = reinterpret_cast<void (*)(void*)>(destructor_originals[which]);
     if (!thread.outermost) return original(self);
+    stay_away_at_the_end();
     int const found = ensure();
     original(self);
     release(found);
@@ -51,7 +55,30 @@ void* address(Function* function)
     return reinterpret_cast<void*>(function);
 }
 
+template <std::size_t... which>
+constexpr Replacements replacements_of(std::index_sequence<which...>)
+{
+    return {{destroy<static_cast<int>(which)>...}};
+}
+
 } // namespace
+
+Held::Held(Entry& entry, void* state) : taken_(!state)
+{
+    if (taken_) {
+        entry.kept.fetch_add(1, std::memory_order_relaxed);
+        stay_away_at_the_end();
+        found_ = ensure();
+    }
+    before_ = thread.state;
+    thread.state = keeps_the_gil;
+}
+
+Held::~Held() noexcept(false)
+{
+    thread.state = before_;
+    if (taken_) release(found_);
+}
 
 Hook const hooks[] = {
     {"PyGILState_Ensure", address(ensure), [] { return address(python.ensure); }},
@@ -61,7 +88,7 @@ Hook const hooks[] = {
 };
 std::uint32_t const hook_count = sizeof hooks / sizeof hooks[0];
 
-void* destructor_originals[4];
-void* const destructor_replacements[4] = {address(destroy<0>), address(destroy<1>), address(destroy<2>), address(destroy<3>)};
+void* destructor_originals[most_destructors];
+Replacements const destructor_replacements = replacements_of(std::make_index_sequence<most_destructors>());
 
 } // namespace gilgen

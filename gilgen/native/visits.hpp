@@ -1,6 +1,7 @@
 // Visits to Python: when a thread that is inside a shim takes the GIL back for a while, and when it leaves.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace gilgen {
@@ -19,9 +20,13 @@ extern std::uint32_t const hook_count;
 // Destructors that touch Python's objects, or lists that the GIL protects, before they take the GIL. Nothing was
 // amiss while every call held it. So a thread that is inside a shim takes it back for them. Their
 // vtable slots are rebound wherever the toolkit's libraries define them; what a slot held before goes to
-// `destructor_originals`. `destructors` ends with a null and has four names at most.
+// `destructor_originals`. `destructors` ends with a null.
+constexpr std::size_t most_destructors = 8;
+struct Replacements {
+    void (*of[most_destructors])(void* self);
+};
 extern char const* const destructors[];
-extern void* destructor_originals[4];
-extern void* const destructor_replacements[4];
+extern void* destructor_originals[most_destructors];
+extern Replacements const destructor_replacements;
 
 } // namespace gilgen

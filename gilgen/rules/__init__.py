@@ -27,6 +27,7 @@ class Family:
     guard: Guard = "pipeline"
     contained: bool = False
     queues: bool = False
+    holds: bool = False
 
     def covers(self, ancestry: frozenset[str], method: str, parameters: str) -> bool:
         """Whether this family names a method, given its class with all ancestors and its parameters as text."""
@@ -112,4 +113,5 @@ def _family(entry: dict[str, Any]) -> Family:
         guard=entry.get("guard", "pipeline"),
         contained=entry.get("contained", False),
         queues=entry.get("queues", False),
+        holds=entry.get("holds", False),
     )

@@ -359,3 +359,40 @@ def test_what_cannot_be_released_is_said(pretend, own_rules, held, words):
 
 def test_a_profile_without_classes_means_every_class(pretend):
     assert decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), held=("*.spin",))["Work.spin"].action == "release"
+
+
+# ---------------------------------------------------------------------------------------- what must hold
+
+UNSAFE = Family("unsafe", "It is not thread-safe.", frozenset({"pretend::Work"}), ("value",), behind=("wait",), holds=True)
+
+
+def test_what_must_hold_is_kept_and_protected(pretend, own_rules):
+    own_rules((BLOCKING, UNSAFE))
+    made = planned(pretend, method(pretend, "value", "int int"), method(pretend, "wait", "bool double", virtual=True), method(pretend, "sleep"), exposed=("value", "sleep"))
+    found = {d.python: (d.action, d.reason) for d in made.decisions}
+    assert found == {"Work.value": ("hold", "rule:unsafe"), "Work.wait": ("hold", "rule:unsafe"), "Work.sleep": ("release", "rule:blocking")}
+    assert (made.coverage.candidates, made.coverage.direct, made.coverage.kept, made.coverage.queued) == (2, 1, {"rule:unsafe": 1}, 0)
+
+
+@pytest.mark.parametrize("config", [Config(("Work.*",), (), "x"), Config((), ("Work.*",), "x")])
+def test_no_setting_takes_the_protection_away(pretend, own_rules, config):
+    own_rules((UNSAFE,))
+    found = decided(pretend, method(pretend, "value", "int int"), method(pretend, "wait", "bool double", virtual=True), exposed=("value",), config=config)
+    assert {d.action for d in found.values()} == {"hold"}
+    assert len(found) == 2
+
+
+def test_a_profile_and_a_wrapper_without_thread_safety_leave_it_too(pretend, own_rules):
+    own_rules((UNSAFE,))
+    found = decided(pretend, method(pretend, "value", "int int"), held=("vtk.Work.value",))
+    assert found["Work.value"].action == "hold"
+    found = decided(pretend, method(pretend, "value", "int int"), wrappers={"vtkAlgorithm.Update": "holds"})
+    assert found["Work.value"].action == "hold"
+
+
+def test_a_class_without_a_header_holds_in_what_it_overrides(pretend, own_rules):
+    own_rules((Family("unsafe", "It is not thread-safe.", frozenset({"vtkExecutive"}), (), behind=("Update",), holds=True),))
+    base = Class("vtkAlgorithm", "a.h", 1, methods=(method(pretend, "Update", "bool double", symbol=pretend.symbols["vtkAlgorithm::Update"], virtual=True),))
+    python = (ExposedClass("vtkAlgorithm", "vtkAlgorithm", (), ()), ExposedClass("vtkExecutive", "vtkExecutive", ("vtkAlgorithm",), ()))
+    found = decided(pretend, classes=(base,), python=python)
+    assert {name: (d.action, d.symbol) for name, d in found.items()} == {"vtkExecutive.Update": ("hold", pretend.symbols["vtkExecutive::Update"])}
