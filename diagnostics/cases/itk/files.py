@@ -69,7 +69,6 @@ def _both(
     reading: tuple[int, int],
     *,
     compressed: bool = False,
-    alone: bool = False,
 ) -> tuple[Case, Case]:
     """A format's writer and reader; where calibration begins and ends for each."""
     return (
@@ -78,14 +77,12 @@ def _both(
             "ImageFileWriter.Update",
             _image_writer(data, ending, compressed=compressed),
             *writing,
-            alone=alone,
         ),
         case(
             f"{name}-reader",
             "ImageFileReader.Update",
             _image_reader(data, ending, compressed=compressed),
             *reading,
-            alone=alone,
         ),
     )
 
@@ -188,9 +185,6 @@ def _transform_reader(ending: str) -> Callable[[int], Work]:
     return make
 
 
-UNSAFE = ("gii", "h5")
-"""HDF5 (MINC is on top of it) and ITK's reader of GIFTI are not thread-safe: two of them at once fail or crash."""
-
 MESHES = ("vtk", "obj", "off", "byu", "gii", "fsa")
 """FreeSurfer's binary format is left out: ITK 5.4.7 aborts when it writes a larger mesh in it."""
 
@@ -222,10 +216,10 @@ CASES = (
     *_both("vtk", "vtk", noise, (4_000_000, 40_000_000), (4_000_000, 40_000_000)),
     *_both("gipl", "gipl", shorts, (32_000_000, 96_000_000), (32_000_000, 96_000_000)),
     *_both(
-        "hdf5", "h5", noise, (2_000_000, 32_000_000), (4_000_000, 40_000_000), compressed=True, alone=True
+        "hdf5", "h5", noise, (2_000_000, 32_000_000), (4_000_000, 40_000_000), compressed=True
     ),
     *_both("mrc", "mrc", noise, (16_000_000, 40_000_000), (16_000_000, 40_000_000)),
-    *_both("minc", "mnc", noise, (1_000_000, 16_000_000), (1_000_000, 32_000_000), alone=True),
+    *_both("minc", "mnc", noise, (1_000_000, 16_000_000), (1_000_000, 32_000_000)),
     *_both("stimulate", "spr", noise, (16_000_000, 40_000_000), (16_000_000, 40_000_000)),
     *_both("dicom", "dcm", shorts, (32_000_000, 96_000_000), (32_000_000, 96_000_000)),
     *_both("tiff", "tif", byte_noise, (2_000_000, 64_000_000), (2_000_000, 64_000_000), compressed=True),
@@ -242,7 +236,6 @@ CASES = (
             _mesh_writer(ending),
             200_000,
             4_000_000,
-            alone=ending in UNSAFE,
         )
         for ending in MESHES
     ),
@@ -253,7 +246,6 @@ CASES = (
             _mesh_reader(ending),
             200_000,
             4_000_000,
-            alone=ending in UNSAFE,
         )
         for ending in MESHES
     ),
@@ -264,7 +256,6 @@ CASES = (
             _transform_writer(ending),
             50_000,
             3_000_000,
-            alone=ending in UNSAFE,
         )
         for ending in TRANSFORMS
     ),
@@ -275,7 +266,6 @@ CASES = (
             _transform_reader(ending),
             50_000,
             3_000_000,
-            alone=ending in UNSAFE,
         )
         for ending in TRANSFORMS
     ),

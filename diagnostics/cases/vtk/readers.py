@@ -1,7 +1,7 @@
 """Readers of files that were written just before: by VTK's own writers, or by hand where it has none.
 
 `vtkAlgorithm.Update()` is hinted, so plain VTK from 9.4 on releases in all of them. Those of NetCDF and HDF5 run alone: two
-at once crash, there, too (see `writers`).
+at once may crash there. With the shims they do not: the GIL is taken back in those libraries (see `writers`).
 """
 
 from __future__ import annotations
