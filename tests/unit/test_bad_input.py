@@ -25,7 +25,7 @@ def gilgen(tmp_path, *arguments):
         (["plan", "foo"], 10, "knows no toolkit 'foo'"),
         (["scan", "foo"], 10, "knows no toolkit 'foo'"),
         (["headers", "foo"], 10, "knows no toolkit 'foo'"),
-        (["fix"], 2, "Missing argument"),
+        (["fix"], 2, "Name one or more toolkits"),
         (["bogus"], 2, "No such command"),
         (["build"], 2, "Name one or more toolkits, or --sources DIR"),
         (["build", "--sources", "."], 14, "There is no manifest.json"),
