@@ -295,7 +295,7 @@ class _Planner:
     @functools.cached_property
     def _template_member(self) -> re.Pattern[bytes]:
         """Mangled members of class templates whose method some family names (Itanium C++ ABI, 5.1.2)."""
-        patterns = {pattern for family in self.rules.families for pattern in (*family.methods, *family.behind)} | {
+        patterns = {pattern for family in self.rules.families for pattern in (*family.methods, *(family.behind if family.holds else ()))} | {
             pattern.rpartition(".")[2] for pattern in (*self.config.include, *self.held_names)
         }
         names = "|".join(sorted(re.escape(pattern).replace(r"\*", r"\w*") for pattern in patterns if pattern != "*"))
