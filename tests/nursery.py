@@ -14,6 +14,9 @@ import support
 SERVE = """
 import json, os, signal, sys, time
 
+# ITK's bridge to NumPy imports Dask's `distributed` where it is installed: a thousand modules that no case is about, in each child.
+sys.modules["distributed"] = None
+
 def serve():
     # In the parent this ends with the input; each child comes back with the code that it is to run.
     for line in sys.stdin:
