@@ -31,10 +31,11 @@ def _object(writer: Writer, path: str, value: Any) -> None:
         return
     if not isinstance(value, vtk.vtkAlgorithm | vtk.vtkExecutive | vtk.vtkRenderWindow):
         _data(writer, path, value)
-    try:
-        writer.text(f"{path}/printed", str(value))
-    except UnicodeDecodeError:
-        writer.record[f"{path}/printed"] = "not text"
+    if not isinstance(value, vtk.vtkBitArray):  # it prints its bytes as a string that has no end, and so whatever lies behind them
+        try:
+            writer.text(f"{path}/printed", str(value))
+        except UnicodeDecodeError:
+            writer.record[f"{path}/printed"] = "not text"
     if isinstance(value, vtk.vtkAlgorithm):
         for port in range(value.GetNumberOfOutputPorts()):
             output = value.GetExecutive().GetOutputData(port) if value.GetExecutive() else None
