@@ -8,7 +8,6 @@ or starved by load, cannot turn a hold into a release.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import shutil
 import signal
@@ -24,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, ClassVar, Self
 
-from gilgen.diagnostics import window
+from gilgen.diagnostics import waits, window
 
 from gilgen.model import Witness
 
@@ -45,9 +44,6 @@ STANDARD_SINCE = (3, 15)
 
 CALLS = frozenset({window.timed_call.__name__, window.timed_row.__name__})
 """The functions inside which measured calls run."""
-
-_PR_SET_PTRACER = 0x59616D61
-_PR_SET_PTRACER_ANY = -1
 
 _WHERE_INTERRUPTED = """\
 import runpy, signal
@@ -144,7 +140,7 @@ class Sampler(ABC):
         if not program:
             return self
         # Where only ancestors may trace a process (Yama), let the sampler, a child of ours, do it as well.
-        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(_PR_SET_PTRACER_ANY), 0, 0, 0)
+        waits.allow()
         command = [*program, *self.arguments(self._pid, self._raw)]
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
