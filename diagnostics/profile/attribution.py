@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import heapq
+import itertools
 import linecache
 import math
 from collections import defaultdict, deque
@@ -41,6 +42,10 @@ KEPT = 4.0
 
 SOURCE = 60
 """Characters of a source line that stand for what has no name."""
+
+UNSEEN = 0.05
+"""Seconds without a look, while looks are due every few milliseconds, after which the machine stood still: a container's
+limit of processor time, or a host that gave its processors to others. What lies in such a pause was held by no call."""
 
 RUNPY = "<frozen runpy>"
 """What runs the program."""
@@ -229,7 +234,7 @@ class Attribution:
             self.unclear += hold.end - hold.start if chosen is None else 0.0
             return
         thread, name, toolkit, file, line, function, loop, inside = chosen
-        seconds = hold.end - hold.start - max(0.0, delay) - self._delay(thread, hold)
+        seconds = hold.end - hold.start - max(0.0, delay) - self._delay(thread, hold) - self._unseen(hold)
         if seconds < HOLD or file == RUNPY or self._heard(hold):
             return
         name = name if inside else self._source(file, line)
@@ -273,16 +278,41 @@ class Attribution:
         rest = [candidate for candidate in hold.candidates if candidate[7] and not waiting(candidate)]
         return max(rest, key=lambda candidate: (running(candidate), candidate[0] == hold.ended), default=None)
 
+    def _unseen(self, hold: Hold) -> float:
+        """For how long nobody looked who should have."""
+        beats = self.looks.around(self.heart, hold.start, hold.end)
+        if not beats:
+            return 0.0  # looking is not allowed
+        times = [hold.start, *(look.at for look in beats if hold.start < look.at < hold.end), hold.end]
+        return sum(later - earlier for earlier, later in itertools.pairwise(times) if later - earlier > UNSEEN)
+
     def _certain(self, hold: Hold, chosen: list[Any]) -> bool:
-        """Whether no bytecode of other threads can be behind it, not even of threads that had the GIL and no processor."""
-        delays = sum(self._delay(suspect, hold) for suspect in hold.suspects if suspect != chosen[0])
-        if hold.end - hold.start - delays > hold.limit:
-            return True
-        for suspect in hold.suspects:
-            states = {look.state for look in self.looks.between(suspect, hold.start, hold.end)}
-            if suspect == chosen[0] or not states or "runs" in states:
-                return False
-        return True
+        """Whether no bytecode of other threads can be behind it, not even of threads that had the GIL and no processor.
+
+        Who waits for the GIL does not have it. Whether a thread that was seen running had it or wanted to ask for it,
+        and whether it had a processor, only its length tells: asking takes no time but that for a processor.
+        """
+        length = hold.end - hold.start
+        others = [suspect for suspect in hold.suspects if suspect != chosen[0]]
+        delays = [self._delay(suspect, hold) for suspect in others]
+        if length - sum(delays) <= hold.limit:
+            shares = [self.looks.share(suspect, hold.start, hold.end, "runs") for suspect in others]
+            return len(others) == len(hold.suspects) and all(share == 0 for share in shares)
+        if not self.looks.of.get(self.heart):
+            return True  # looking is not allowed
+        return sum(self._ran(suspect, hold) for suspect in others) < (length - max(delays, default=0.0)) / 2
+
+    def _ran(self, thread: int, hold: Hold) -> float:
+        """How long a thread ran meanwhile, without what it waited for a processor; all the time where nobody looked."""
+        looks = self.looks.around(thread, hold.start, hold.end)
+        if len(looks) < 2:  # noqa: PLR2004 - one before and one after
+            return hold.end - hold.start
+        ran = 0.0
+        for earlier, later in itertools.pairwise(looks):
+            if earlier.state == "runs":
+                overlap = min(later.at, hold.end) - max(earlier.at, hold.start)
+                ran += overlap * (1.0 - (later.delay - earlier.delay) / (later.at - earlier.at))
+        return max(0.0, ran)
 
     def _delay(self, thread: int, hold: Hold) -> float:
         """How long a thread waited for a processor meanwhile; without a look in between, as long as from the last look before to the next."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -25,12 +26,16 @@ def called(thread=MAIN, name="vtkOBBTree.BuildLocator", toolkit="vtk", loop=""):
     return [thread, name, toolkit, *PLACE, loop, True]
 
 
-def attributed(*records, looks=(), stopped=()):
-    """What comes of records; `looks` are (thread, state, delay), taken each 10 ms from 0.9 to 1.4."""
+def attributed(*records, looks=(), stopped=(), paused=(0.0, 0.0)):
+    """What comes of records; `looks` are (thread, states, delay), taken each 10 ms from 0.9 to 1.4, but for a pause."""
     found = Attribution(Path("/home/me/app"))
     found.stopped.extend(stopped)
-    for thread, state, delay in [(HEART, "waits", 0.0), *looks]:
-        found.looks.of[thread] = [Look(0.9 + step / 100, state, delay * step / 50) for step in range(51)]
+    for thread, states, delay in [(HEART, "waits", 0.0), *looks]:
+        found.looks.of[thread] = [
+            Look(at, state, delay * (at - 0.9) / 0.5)
+            for at, state in zip([0.9 + step / 100 for step in range(51)], itertools.cycle(states.split()), strict=False)
+            if not paused[0] < at < paused[1]
+        ]
     names = [["thread", MAIN, "MainThread"], ["thread", OTHER, "other"], ["thread", THIRD, "third"]]
     found.take([["begin", 0.5, 4711, ["/usr/lib/python3.11"]], ["heart", HEART], *names, *records])
     found.finish()
@@ -103,7 +108,34 @@ def test_who_waits_for_the_gil_does_not_have_it(states, holder):
 def test_beside_threads_in_bytecode_a_short_hold_counts_where_these_were_seen_waiting(state, counts):
     found = attributed(held(1.0, 1.02, limit=0.03, suspects=[OTHER]), gap(end=1.02), looks=[(OTHER, state, 0)])
     assert bool(found.calls()[0].held if found.calls() else 0) == counts
-    assert attributed(held(1.0, 1.05, limit=0.03, suspects=[OTHER]), gap(end=1.05), looks=[(OTHER, state, 0)]).calls()
+
+
+@pytest.mark.parametrize(
+    ("states", "delay", "counts"),
+    [
+        ("waits", 0.0, True),
+        ("sleeps", 0.0, True),
+        ("runs waits", 0.25, True),  # all that it ran it waited for a processor, to ask for the GIL
+        ("runs", 0.0, False),  # it may have had the GIL: in one long instruction, or on a processor that the host gave to others
+        ("runs runs waits", 0.0, False),
+    ],
+)
+def test_beside_a_thread_in_bytecode_a_long_hold_counts_unless_that_thread_ran(states, delay, counts):
+    beside = attributed(held(limit=0.03, suspects=[OTHER]), gap(), looks=[(OTHER, states, delay)])
+    assert bool(beside.calls()) == counts
+
+
+def test_beside_threads_in_bytecode_that_take_turns_nobody_held():
+    turns = [(OTHER, "runs waits", 0), (THIRD, "waits runs", 0)]
+    assert attributed(held(limit=0.03, suspects=[OTHER, THIRD]), gap(), looks=turns).calls() == ()
+
+
+def test_what_nobody_could_look_at_counts_only_without_the_pause():
+    whole = attributed(held(), gap(), looks=[(MAIN, "runs", 0)])
+    paused = attributed(held(), gap(), looks=[(MAIN, "runs", 0)], paused=(1.05, 1.25))
+    assert whole.calls()[0].held == pytest.approx(0.3)
+    assert paused.calls()[0].held == pytest.approx(0.1, abs=0.02)
+    assert attributed(held(), gap(), looks=[(MAIN, "runs", 0)], paused=(0.95, 1.35)).calls() == ()
 
 
 def test_what_is_in_no_call_has_the_line_for_a_name(tmp_path):

@@ -98,21 +98,27 @@ def test_what_held_who_waited_and_where_it_was_called_from(profiled):
     assert "waits" in lanes["wants"]
 
 
-def test_beside_threads_in_bytecode_a_release_is_no_hold(profiled):
-    _, profile = profiled(
-        """
+BESIDE_BYTECODE = """
         over = False
         def compute():
             number = 0
             while not over: number += 1
-        threads = [threading.Thread(target=compute, name=f"computes {index}") for index in range(2)]
+        threads = [threading.Thread(target=compute, name=f"computes {{index}}") for index in range(2)]
         for thread in threads: thread.start()
-        releases(0.8)
+        {}
         over = True
         """
-    )
+
+
+def test_beside_threads_in_bytecode_a_release_is_no_hold(profiled):
+    _, profile = profiled(BESIDE_BYTECODE.format("releases(0.8)"))
     held = sum(call.held for call in profile.calls if call.python.endswith("meet_released"))
     assert held < 0.1 * profile.seconds
+
+
+def test_beside_threads_in_bytecode_a_hold_is_one(profiled):
+    _, profile = profiled(BESIDE_BYTECODE.format("holds(0.8)"))
+    assert the(profile, "wrapper.sleep").held > 0.4
 
 
 def test_the_loop_s_own_thread_stalls_it_whether_the_call_holds_or_not(profiled):
