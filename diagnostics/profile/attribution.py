@@ -234,7 +234,7 @@ class Attribution:
             self.unclear += hold.end - hold.start if chosen is None else 0.0
             return
         thread, name, toolkit, file, line, function, loop, inside = chosen
-        seconds = hold.end - hold.start - max(0.0, delay) - self._delay(thread, hold) - self._unseen(hold)
+        seconds = hold.end - hold.start - max(0.0, delay) - max(self._delay(thread, hold), self._unseen(hold))  # a pause is both
         if seconds < HOLD or file == RUNPY or self._heard(hold):
             return
         name = name if inside else self._source(file, line)
