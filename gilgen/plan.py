@@ -40,6 +40,8 @@ FILE = "plan.json"
 NOT_THREAD_SAFE = "hazard:wrappers-not-thread-safe"
 """The one hazard whose methods get a shim all the same: it queues, and nothing inside of it releases."""
 
+ABSENT = ("absent", "Compiled into the wrapper's own module, which exports no symbol for it, so no slot names it.")
+
 UNCONFIRMED = ("hazard:result-unconfirmed", "The headers are of another version, and the installed package does not confirm the type of the result.")
 
 REAL = frozenset({"float", "double"})
@@ -476,12 +478,33 @@ class _Planner:
         if method.pure and draft.symbol not in self.definitions:
             return "pure-virtual", "Has no code of its own; each class that overrides it is decided by itself."
         if draft.symbol in self.definitions:
-            return None
+            return ABSENT if self._elsewhere(draft) else None
         if method.body == "macro":
             return "keep:trivial", "The whole method comes from a macro: releasing the GIL would cost more than the call."
         if method.body == "inline":
             return "inline", "Compiled into its callers: no library exports it, so no slot names it."
         return "not-exported", "No library of the installed package exports this function, so no slot names it."
+
+    def _elsewhere(self, draft: Decision) -> bool:
+        """Whether only modules define a function that wrap neither its class nor one that derives from it: these have code of their own."""
+        used = self._modules.get(draft.python.rpartition(".")[0])
+        if not used:
+            return False
+        modules = frozenset().union(*self._modules.values())
+        return all(one.library in modules and one.library not in used for one in self.definitions[draft.symbol])
+
+    @functools.cached_property
+    def _modules(self) -> dict[str, frozenset[str]]:
+        """By Python class: the extension modules whose code its objects use, and those of the classes that derive from it."""
+        by_name = {cls.name: cls for cls in self.exposed}
+        found: dict[str, set[str]] = defaultdict(set)
+        for cls in self.exposed:
+            above = {cls.name}
+            while above and cls.module:
+                for name in above:
+                    found[name].add(cls.module)
+                above = {base for name in above for base in by_name[name].bases if base in by_name}
+        return {name: frozenset(modules) for name, modules in found.items()}
 
     def _unsafe(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
         libraries = {library.path: library for library in self.libraries}
@@ -639,8 +662,8 @@ class _Planner:
             declaration=_declaration(cls.cxx, methods[0]) if methods else f"? {cls.cxx}::{name}(...)",
             symbol="",
             action="keep",
-            reason="absent",
-            why="Compiled into the wrapper's own module, which exports no symbol for it, so no slot names it.",
+            reason=ABSENT[0],
+            why=ABSENT[1],
         )
 
 

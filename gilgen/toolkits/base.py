@@ -65,12 +65,17 @@ class ExposedMethod:
 
 @dataclass(frozen=True, slots=True)
 class ExposedClass:
-    """A class as Python sees it: the C++ type behind it, its Python bases, and its own methods."""
+    """A class as Python sees it: the C++ type behind it, its Python bases, and its own methods.
+
+    `module` is the file of the extension module that holds its wrapper, relative to the installation, where that module
+    holds the toolkit's own code as well: its objects use what stands there. Otherwise "".
+    """
 
     name: str
     cxx: str
     bases: tuple[str, ...]
     methods: tuple[ExposedMethod, ...]
+    module: str = ""
 
 
 class Toolkit(Protocol):

@@ -12,6 +12,9 @@ from gilgen.toolkits import installed
 from gilgen.toolkits.base import DebianPackages, ExposedClass, ExposedMethod, Installation
 
 _CLASS_OR_METHOD = re.compile(r"^class (\w+)\(([^)]*)\):|^    def (\w+)\(", re.MULTILINE)
+_MODULE = re.compile(r"^from \. import (_ITK\w+)$", re.MULTILINE)
+"""The extension modules of a group of proxies: ITK's core first, then the group's own."""
+
 _ROW = re.compile(r"\('[^']*', '([^']*)', '(\w+)', \w+(?:, '([^']*)')?\)")
 """One row of a configuration's table: template, C++ name, Python class, whether wrapped as a pointer, arguments."""
 _VERSION = re.compile(r"^\s*#define\s+ITK_VERSION_(MAJOR|MINOR|PATCH)\s+(\d+)", re.MULTILINE)
@@ -67,11 +70,14 @@ class Itk:
         """From the Python files of the wrapping: SWIG's proxy classes, and the tables of C++ names beside them."""
         folder = installation.root / installation.package
         names = _cxx_names(folder / "Configuration")
+        modules = {path.name.partition(".")[0]: path.relative_to(installation.root).as_posix() for path in folder.glob("_ITK*.so")}
         found: dict[str, ExposedClass] = {}
         for path in sorted(folder.glob("*Python.py")):
-            for name, bases, methods in _proxies(path.read_text(errors="replace")):
+            text = path.read_text(errors="replace")
+            module = modules.get(next(reversed(_MODULE.findall(text)), ""), "")
+            for name, bases, methods in _proxies(text):
                 owned = tuple(ExposedMethod(name, method) for method in methods)
-                found.setdefault(name, ExposedClass(name, names.get(name, name), bases, owned))
+                found.setdefault(name, ExposedClass(name, names.get(name, name), bases, owned, module))
         return tuple(found[name] for name in sorted(found))
 
 

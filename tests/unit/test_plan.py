@@ -35,11 +35,11 @@ def method(pretend, name, carriers="void double", cls="Work", **fields):
     return Method(name, symbol, fields.pop("result", carriers[0]), fields.pop("carrier", carriers[0]), fields.pop("parameters", parameters), **fields)
 
 
-def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=(), wrappers=None, held=None, python=()):
+def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=(), wrappers=None, held=None, python=(), module=""):
     """The plan for a class `Work` with these methods; its decisions by Python name."""
     api = Api("vtk", headers, Headers("vtk", headers, version, "/nowhere", (), "a test"), (Class("pretend::Work", "work.h", 1, methods=methods), *classes))
     names = sorted({m.name for m in methods} if exposed is None else set(exposed))
-    python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names)), *python)
+    python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names), module), *python)
     installation = Installation("vtk", version, "pretend", pretend.root, tuple(libraries), "key")
     return plan.plan(installation, api, python, config or Config(file="gilgen.toml"), wrappers, held)
 
@@ -102,6 +102,23 @@ def test_the_first_family_decides(pretend, own_rules):
     found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"))
     assert (found["Work.sleep"].reason, found["Work.sleep"].guard) == ("rule:first", "none")
     assert found["Work.spin"].reason == "rule:blocking"
+
+
+@pytest.mark.parametrize(
+    ("own", "derived", "action"),
+    [
+        ("pretend/wrapper.so", "", "keep"),  # its objects use code of the wrapper's own
+        ("pretend/wrapper.so", "pretend/libpretend.so", "release"),  # but those of a class that derives from it use this
+        ("pretend/libpretend.so", "", "release"),
+        ("", "", "release"),
+    ],
+)
+def test_what_only_another_class_s_module_defines_serves_nobody(pretend, own, derived, action):
+    others = (ExposedClass("Other", "pretend::Other", (), (), "pretend/libpretend.so"), ExposedClass("Derived", "pretend::Derived", ("Work",), (), derived))
+    made = planned(pretend, method(pretend, "sleep"), module=own, python=others)
+    (decision,) = made.decisions
+    assert (decision.action, decision.reason) == (action, "absent" if action == "keep" else "rule:blocking")
+    assert made.coverage.direct == (action == "release")
 
 
 def test_families_name_classes_with_all_that_derives_from_them(pretend):
