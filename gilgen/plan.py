@@ -695,8 +695,14 @@ class _Reach:
         if overriding and any(method.pure for method in methods):
             return [f"{owner}.{name}" for owner in overriding]
         if declared.template or any(method.body == "inline" for method in methods):
-            return self._called(declared, name)
+            return [found for found in self._called(declared, name) if not self._of_another_instantiation(cls, template, found)]
         return []
+
+    def _of_another_instantiation(self, cls: ExposedClass, template: str, released: str) -> bool:
+        """Whether a released method is of the same class template as `cls`, with other arguments: no object of `cls` has it."""
+        owner = released.rpartition(".")[0]
+        scope = demangle.normal(self.planner.types_by_python.get(owner, owner))
+        return scope.partition("<")[0] == template and scope != demangle.normal(cls.cxx)
 
     def _called(self, cls: Class, name: str) -> list[str]:
         """Released methods that a body in the headers calls: on the object itself, or through a pointer."""
