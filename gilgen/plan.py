@@ -42,6 +42,8 @@ NOT_THREAD_SAFE = "hazard:wrappers-not-thread-safe"
 
 ABSENT = ("absent", "Compiled into the wrapper's own module, which exports no symbol for it, so no slot names it.")
 
+NO_HEADER = ("no-header", "None of the headers declares the class, so nobody can tell which function the call ends in.")
+
 UNCONFIRMED = ("hazard:result-unconfirmed", "The headers are of another version, and the installed package does not confirm the type of the result.")
 
 REAL = frozenset({"float", "double"})
@@ -655,15 +657,17 @@ class _Planner:
 
     def _absent(self, cls: ExposedClass, name: str) -> Decision:
         """The decision on a candidate that no exported function and no ordinary declaration stands for."""
-        declared = self.classes.get(demangle.normal(cls.cxx).partition("<")[0])
+        template = demangle.normal(cls.cxx).partition("<")[0]
+        declared = self.classes.get(template)
         methods = [method for method in declared.methods if method.name == name] if declared else []
+        reason, why = NO_HEADER if declared is None or template in self.undeclared else ABSENT
         return Decision(
             python=f"{cls.name}.{name}",
             declaration=_declaration(cls.cxx, methods[0]) if methods else f"? {cls.cxx}::{name}(...)",
             symbol="",
             action="keep",
-            reason=ABSENT[0],
-            why=ABSENT[1],
+            reason=reason,
+            why=why,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -413,3 +414,11 @@ def test_a_class_without_a_header_holds_in_what_it_overrides(pretend, own_rules)
     python = (ExposedClass("vtkAlgorithm", "vtkAlgorithm", (), ()), ExposedClass("vtkExecutive", "vtkExecutive", ("vtkAlgorithm",), ()))
     found = decided(pretend, classes=(base,), python=python)
     assert {name: (d.action, d.symbol) for name, d in found.items()} == {"vtkExecutive.Update": ("hold", pretend.symbols["vtkExecutive::Update"])}
+
+
+def test_a_class_without_a_header_is_kept_for_want_of_one(pretend, own_rules):
+    own_rules((replace(BLOCKING, classes=frozenset({"pretend::Work", "pretend::Other"})),))
+    other = ExposedClass("Other", "pretend::Other", (), (ExposedMethod("Other", "sleep"),))
+    found = decided(pretend, method(pretend, "sleep"), python=(other,))
+    assert found["Work.sleep"].action == "release"
+    assert (found["Other.sleep"].action, found["Other.sleep"].reason) == ("keep", "no-header")
