@@ -8,6 +8,7 @@ import click
 
 from gilgen import store
 from gilgen.commands.common import counted, json_option, output, write_json
+from gilgen.diagnostics import agreement
 from gilgen.diagnostics import report as reporting
 from gilgen.diagnostics.isolate import DEADLINE
 from gilgen.diagnostics.run import HALVES, Choice, diagnose
@@ -45,6 +46,7 @@ from gilgen.errors import InvalidRunError
     metavar="SECONDS",
     help="For each case.",
 )
+@click.option("--against-audit", is_flag=True, help="Compare each verdict with the audit's and the plan's, and list where they differ.")
 @json_option
 def command(
     toolkits: tuple[str, ...],
@@ -55,6 +57,7 @@ def command(
     json_file: Path | None,
     *,
     quick: bool,
+    against_audit: bool,
 ) -> None:
     r"""Measure real calls, before and after.
 
@@ -82,6 +85,8 @@ def command(
     store.write(reporting.last_report(), report)
     if str(json_file) != "-":
         output.print(reporting.as_text(report), soft_wrap=True, markup=False)
+        if against_audit:
+            output.print(agreement.as_text(agreement.compare(agreement.measured(report))), soft_wrap=True, markup=False)
     write_json(json_file, report)
     if not report.valid:
         raise InvalidRunError(

@@ -8,8 +8,9 @@ import click
 
 from gilgen import store
 from gilgen.commands.common import console, counted, json_option, output, toolkits_argument, write_json
-from gilgen.diagnostics.survey import agreement, summary
+from gilgen.diagnostics import agreement
 from gilgen.diagnostics.survey import run as surveying
+from gilgen.diagnostics.survey import summary
 from gilgen.diagnostics.survey.journal import last_survey
 from gilgen.errors import InvalidRunError
 from gilgen.model import Survey
@@ -69,4 +70,4 @@ def show(survey: Survey, *, markdown: bool, against_audit: bool) -> None:
     text = summary.as_markdown(survey) if markdown else summary.as_text(survey)
     output.print(text, soft_wrap=True, markup=False)
     if against_audit:
-        output.print(agreement.as_text(agreement.compare(survey)), soft_wrap=True, markup=False)
+        output.print(agreement.as_text(agreement.compare(survey.classes)), soft_wrap=True, markup=False)

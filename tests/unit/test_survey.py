@@ -11,14 +11,15 @@ import sys
 import time
 
 import pytest
+from gilgen.diagnostics import agreement
 from gilgen.diagnostics.cases import Work
-from gilgen.diagnostics.survey import agreement, itk, journal, leaks, pretend, run, summary, units
+from gilgen.diagnostics.survey import itk, journal, leaks, pretend, run, summary, units
 from gilgen.diagnostics.survey.records import Entry, Options, Target
 
 from gilgen import errors, store
 from gilgen.audit.records import Evidence, Wrapper
 from gilgen.commands import invoke
-from gilgen.model import Environment, Survey, Surveyed
+from gilgen.model import CaseResult, Environment, Report, Survey, Surveyed
 
 ONE = Options(6.0, ("before",))
 
@@ -284,22 +285,18 @@ def wrapper(name, verdict, overload="", *, may_call=False):
 def facts(monkeypatch):
     """An algorithm and a filter of its kind: the audit and the plan know what their methods do."""
     found = agreement.Known(
-        bases={"vtkA": ("vtkAlgorithm",), "vtkAlgorithm": ()},
+        bases={"vtkA": ("vtkAlgorithm",), "vtkAlgorithm": (), "vtkB": ("vtkUnsafe",), "vtkUnsafe": ("vtkAlgorithm",)},
         methods={"vtkAlgorithm": {"Update", "UpdatePiece"}, "vtkA": set()},
         wrappers=(
             wrapper("vtkAlgorithm.Update", "releases", "Update(self) -> None"),
             wrapper("vtkAlgorithm.Update", "holds", "Update(self, port:int) -> None"),
             wrapper("vtkAlgorithm.UpdatePiece", "holds", may_call=True),
         ),
-        released={"vtkAlgorithm.UpdatePiece"},
+        released={"vtkAlgorithm.UpdatePiece", "vtkUnsafe.UpdatePiece"},
+        taken_back={"vtkUnsafe"},
         ways={},
     )
     monkeypatch.setattr(agreement, "known", lambda _: found)
-
-
-def compared(*records):
-    environment = Environment("0", "CPython", "x86_64", "Linux", 2, {"vtk": "1"})
-    return agreement.compare(Survey(environment, valid=True, seconds=1.0, scheduler="local", classes=records))
 
 
 @pytest.mark.parametrize(
@@ -316,8 +313,34 @@ def compared(*records):
 )
 @pytest.mark.usefixtures("facts")
 def test_verdicts_are_held_against_audit_and_plan(call, before, after, expected):
-    found = compared(record("vtkA", before, after, call=call))
+    found = agreement.compare([record("vtkA", before, after, call=call)])
     assert [(one.side, one.expected, one.measured, one.explained) for one in found.differences] == expected
+
+
+@pytest.mark.usefixtures("facts")
+def test_what_takes_the_gil_back_may_hold_with_the_shims():
+    (difference,) = agreement.compare([record("vtkB", "holds", "holds", call="UpdatePiece")]).differences
+    assert (difference.side, difference.explained) == ("plan", agreement.TAKEN_BACK)
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_diagnosis_is_held_against_audit_and_plan_too():
+    def result(case, toolkit, call, verdict, *, shims=False):
+        return CaseResult(case, toolkit, call, shims, verdict, "seen")
+
+    results = (
+        result("a", "vtk", "vtkA.UpdatePiece", "holds"),
+        result("a", "vtk", "vtkA.UpdatePiece", "releases", shims=True),
+        result("b", "vtk", "vtkA.Update", "holds"),
+        result("c", "mine.py", "compute", "holds"),
+    )
+    environment = Environment("0", "CPython", "x86_64", "Linux", 2, {"vtk": "1"})
+    records = agreement.measured(Report(environment, valid=True, controls=(), results=results))
+    assert [(one.name, one.call, one.before, one.after) for one in records] == [
+        ("vtkA", "vtkA.UpdatePiece", "holds", "releases"), ("vtkA", "vtkA.Update", "holds", "untested")]  # fmt: skip
+    found = agreement.compare(records)
+    assert (found.audited, found.planned) == (2, 1)
+    assert [one.because for one in found.differences] == ["b: seen"]
 
 
 # ------------------------------------------------------------------------------------------------- which classes

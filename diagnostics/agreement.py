@@ -1,7 +1,7 @@
-"""Compares what the survey measured with what the audit read and the plan decided, and explains where they differ.
+"""Compares what was measured with what the audit read and the plan decided, and explains where they differ.
 
-The audit says what a wrapper does about the GIL by its machine code; the survey says what a call of it did. They are
-found by different means, so each difference is either an error in one of them or has a reason that stands below.
+The audit says what a wrapper does about the GIL by its machine code; the survey and the diagnosis say what a call of it
+did. They are found by different means, so each difference is either an error in one of them or has a reason that stands below.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gilgen.diagnostics.survey import units
 
-from gilgen import plan, toolkits
+from gilgen import demangle, plan, toolkits
 from gilgen.audit import compare as comparing
 from gilgen.audit import package
 from gilgen.audit.auditing import audit
 from gilgen.audit.records import State, Wrapper
-from gilgen.model import Survey, Surveyed
+from gilgen.model import CaseResult, Report, Surveyed
 
 Side = Literal["audit", "plan"]
 
@@ -28,6 +28,8 @@ EXPLAINED: tuple[tuple[str, str, str, str], ...] = (
     (r"vtkXdmfWriter\.Write", "holds", "releases", "no rule names this method, but all its work happens in its own Update, which a shim releases"),
 )
 """(pattern of the call, the audit's or plan's word, the survey's verdict, why both are right)."""
+
+TAKEN_BACK = "takes the GIL back in a library that is not thread-safe"
 
 MAY_CALL_PYTHON = "may call Python: an observer, where others run for a moment"
 
@@ -70,20 +72,27 @@ class Known:
         methods: class -> the methods that it has of its own.
         wrappers: every wrapped method, as the audit found it.
         released: Python names of the methods that the plan releases.
-        ways: surveyed class -> the wrapped classes that stand for it; a class that is not named stands for itself.
+        taken_back: classes with a method in which the plan takes the GIL back.
+        ways: measured class -> the wrapped classes that stand for it; a class that is not named stands for itself.
     """
 
     def __init__(
-        self, bases: dict[str, tuple[str, ...]], methods: dict[str, set[str]], wrappers: Iterable[Wrapper], released: set[str], ways: dict[str, tuple[str, ...]]
+        self,
+        bases: dict[str, tuple[str, ...]],
+        methods: dict[str, set[str]],
+        wrappers: Iterable[Wrapper],
+        released: set[str],
+        taken_back: set[str],
+        ways: dict[str, tuple[str, ...]],
     ) -> None:
-        self.bases, self.methods, self.released, self.ways = bases, methods, released, ways
+        self.bases, self.methods, self.released, self.taken_back, self.ways = bases, methods, released, taken_back, ways
         self.wrappers: dict[str, list[Wrapper]] = defaultdict(list)
         for wrapper in wrappers:
             if wrapper.kind == "method":
                 self.wrappers[wrapper.name].append(wrapper)
 
     def definers(self, record: Surveyed) -> set[str]:
-        """The names of the wrappers that a surveyed call can be of: of the first class above it that has the method."""
+        """The names of the wrappers that a measured call can be of: of the first class above it that has the method."""
         method = record.call.rpartition(".")[2]
         return {f"{owner}.{method}" for way in self.ways.get(record.name, (record.name,)) if (owner := self.definer(way, method))}
 
@@ -92,6 +101,10 @@ class Known:
         if method in self.methods.get(name, ()):
             return name
         return next((owner for base in self.bases.get(name, ()) if (owner := self.definer(base, method))), "")
+
+    def takes_back(self, name: str) -> bool:
+        """Whether the plan takes the GIL back in a method of a class, or of one that it derives from."""
+        return name in self.taken_back or any(self.takes_back(base) for base in self.bases.get(name, ()))
 
     def audited(self, names: set[str], overload: re.Pattern[str] | None) -> tuple[State | None, bool]:
         """What the audit says of these wrappers together, and whether what they call may call Python."""
@@ -110,12 +123,17 @@ def known(toolkit: str) -> Known:
     exposed = plan.exposed(kind, installation)
     libraries = {path: installation.root / path for path in installation.libraries}
     decided = plan.read(plan.ensure(toolkit, None, lambda _: None))
+    instantiations: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for cls in exposed:
+        instantiations[demangle.normal(cls.cxx).partition("<")[0].rpartition("::")[2]] += (cls.name,)
+    targets = importlib.import_module(units.PROVIDERS[toolkit]).targets()
     return Known(
         bases={cls.name: cls.bases for cls in exposed},
         methods={cls.name: {method.name for method in cls.methods} for cls in exposed},
         wrappers=audit(package.Package(toolkit, installation.version, libraries)).wrappers,
         released={name for decision in decided.decisions if decision.action == "release" for name in (decision.python, *decision.served)},
-        ways={target.name: target.ways or (target.name,) for target in importlib.import_module(units.PROVIDERS[toolkit]).targets()},
+        taken_back={decision.python.rpartition(".")[0] for decision in decided.decisions if decision.action == "hold"},
+        ways=instantiations | {target.name: target.ways or (target.name,) for target in targets},
     )
 
 
@@ -123,13 +141,28 @@ NO_ARGUMENTS = {"Update": re.compile(r"\(\s*(self)?\s*\)"), "Write": re.compile(
 """Which overload the survey calls, where there are several."""
 
 
-def compare(survey: Survey) -> Agreement:
-    """Compare every surveyed call that has a verdict."""
+def measured(report: Report) -> tuple[Surveyed, ...]:
+    """The calls of the toolkits that a diagnosis measured, as if they had been surveyed."""
+    calls: dict[tuple[str, str, str], dict[bool, CaseResult]] = defaultdict(dict)
+    for result in report.results:
+        calls[result.toolkit, result.case, result.call][result.shims] = result
+    found = []
+    for (toolkit, case, call), halves in calls.items():
+        owner = call.rpartition(".")[0].rpartition(".")[2]
+        if toolkit in units.PROVIDERS and owner:
+            before, after = (halves[shims].verdict if shims in halves else "untested" for shims in (False, True))
+            because = "; ".join(f"{case}: {halves[shims].because}" for shims in sorted(halves))
+            found.append(Surveyed(toolkit, "", owner, call, before, after, because))
+    return tuple(found)
+
+
+def compare(records: Sequence[Surveyed]) -> Agreement:
+    """Compare every call that has a verdict."""
     audited = planned = 0
     differences = []
-    for toolkit in dict.fromkeys(record.toolkit for record in survey.classes):
+    for toolkit in dict.fromkeys(record.toolkit for record in records):
         facts = known(toolkit)
-        for record in survey.classes:
+        for record in records:
             if record.toolkit != toolkit:
                 continue
             names = facts.definers(record)
@@ -143,7 +176,8 @@ def compare(survey: Survey) -> Agreement:
                 planned += 1
                 expected = "releases" if state == "releases" or names & facts.released or record.before == "releases" else "holds"
                 if record.after != expected:
-                    differences.append(_difference(record, "plan", expected, record.after, ""))
+                    why = TAKEN_BACK if any(facts.takes_back(way) for way in facts.ways.get(record.name, (record.name,))) and expected == "releases" else ""
+                    differences.append(_difference(record, "plan", expected, record.after, why))
     return Agreement(audited, planned, tuple(differences))
 
 
