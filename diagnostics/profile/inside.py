@@ -37,7 +37,7 @@ HOLD = 0.003
 
 INTERVALS = 3
 """A thread that runs bytecode gives the GIL up when it was asked for one switch interval. Beside such threads only what
-lasts so many intervals, for each of them, is a hold for certain; a shorter one is where all of them were seen waiting."""
+lasts so many intervals, for each of them, can be a hold at all where one of them was seen running."""
 
 OVER = 0.001
 """Seconds: shorter calls are not written down."""
