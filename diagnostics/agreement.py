@@ -25,7 +25,7 @@ from gilgen.model import CaseResult, Report, Surveyed
 Side = Literal["audit", "plan"]
 
 EXPLAINED: tuple[tuple[str, str, str, str], ...] = (
-    (r"vtkXdmfWriter\.Write", "holds", "releases", "no rule names this method, but all its work happens in its own Update, which a shim releases"),
+    (r"vtkXdmfWriter\.Write", "holds", "partly", "no header declares this method; its work happens in its own Update, which releases, and takes the GIL back in XDMF"),
 )
 """(pattern of the call, the audit's or plan's word, the survey's verdict, why both are right)."""
 
