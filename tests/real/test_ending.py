@@ -330,8 +330,8 @@ def test_fork_while_other_threads_are_inside(fresh):
     for thread in threads: thread.join()
     say([codes, answer() == expected])
     """
-    for ended in both(fresh, FORK + dedent(code)):
-        assert ended.answer == [[33] * 25, True]
+    for half, ended in zip(("plain", "active"), both(fresh, FORK + dedent(code)), strict=True):
+        assert (half, *ended.answer) == (half, [33] * 25, True)
 
 
 def test_fork_from_an_observer(fresh):
