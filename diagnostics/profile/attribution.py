@@ -118,6 +118,7 @@ class Hold:
         loops: the kind of event loop for each thread that runs one, where the hold is long enough to stall it.
         limit: seconds beyond which threads in bytecode cannot explain it.
         suspects: the threads in bytecode.
+        strangers: whether there are threads whose calls the interpreter does not tell: what `threading` did not start, on CPython 3.11.
     """
 
     start: float
@@ -128,6 +129,7 @@ class Hold:
     loops: dict[str, str]
     limit: float
     suspects: list[int]
+    strangers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +268,6 @@ class Attribution:
 
     def _choose(self, hold: Hold) -> list[Any] | None:
         """Who held. Where the last sign is a thread's own, it was that thread; else whoever was in C and did not wait for the GIL."""
-        if len(hold.candidates) == 1:
-            return hold.candidates[0]
 
         def waiting(candidate: list[Any]) -> bool:
             return (self.looks.share(candidate[0], hold.start, hold.end, "waits") or 0.0) > 0.5  # noqa: PLR2004 - more often than not
@@ -275,6 +275,9 @@ class Attribution:
         def running(candidate: list[Any]) -> float:
             return self.looks.share(candidate[0], hold.start, hold.end, "runs") or 0.0
 
+        if len(hold.candidates) == 1:
+            (only,) = hold.candidates
+            return None if waiting(only) or (hold.strangers and running(only) < 0.5) else only  # noqa: PLR2004 - as above
         rest = [candidate for candidate in hold.candidates if candidate[7] and not waiting(candidate)]
         return max(rest, key=lambda candidate: (running(candidate), candidate[0] == hold.ended), default=None)
 

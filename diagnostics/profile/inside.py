@@ -88,6 +88,7 @@ class Monitor:
         self.last: list[Any] = [clock(), HEART, HEART]  # time of the last sign, whose it was, whose the last of the program's
         self.errors = 0
         self.named: dict[int, str] = {}
+        self.heart = 0
         self.on = True
 
     def state(self) -> State:
@@ -130,29 +131,38 @@ class Monitor:
             del frames[_thread.get_ident()]  # this very frame would keep itself, and with it all others and what they hold
             if frame is not None:
                 frames[ended.ident] = frame
-            candidates = []
-            suspects = []
-            for ident, state in list(self.states.items()):
-                top, sign = (frame, kind) if state is ended else _beneath(frames.get(ident))
-                if top is None:
-                    del self.states[ident]  # the thread has ended
-                    continue
-                inside = _is_inside(state, top, sign)
-                if not inside:
-                    suspects.append(state.native)
-                if state is program or inside:
-                    candidates.append((state, top, inside))
+            candidates, suspects = self.threads_in(frames, program, ended, kind, frame)
             limit = max(HOLD, INTERVALS * sys.getswitchinterval() * len(suspects))
             if end - start <= limit and not any(inside for _, _, inside in candidates):
                 return
-            only_one = began is not HEART or len(candidates) == 1
-            found = [self.describe(*one) for one in candidates if not only_one or one[0] is program]
+            if began is not HEART and any(one[0] is program for one in candidates):
+                candidates = [one for one in candidates if one[0] is program]
+            found = [self.describe(*one) for one in candidates]
             if program.native not in self.named or (ended is not HEART and ended.native not in self.named):
                 self.threads()
             loops = self.loops(frames) if end - start > LOOPS_OVER else {}
-            self.writer.write(["hold", start, end, began.native, ended.native, found, loops, limit, suspects])
+            strangers = any(ident not in self.states and ident != self.heart for ident in frames)
+            self.writer.write(["hold", start, end, began.native, ended.native, found, loops, limit, suspects, strangers])
         except Exception:  # noqa: BLE001 - the program must not notice
             self.errors += 1
+
+    def threads_in(
+        self, frames: dict[int, FrameType], program: State, ended: State, kind: str, frame: FrameType | None
+    ) -> tuple[list[tuple[State, FrameType, bool]], list[int]]:
+        """The threads that may hold, each with its topmost frame and whether it is in C; and the numbers of those in bytecode."""
+        candidates = []
+        suspects = []
+        for ident, state in list(self.states.items()):
+            top, sign = (frame, kind) if state is ended else _beneath(frames.get(ident))
+            if top is None:
+                del self.states[ident]  # the thread has ended
+                continue
+            inside = _is_inside(state, top, sign)
+            if not inside:
+                suspects.append(state.native)
+            if state is program or inside:
+                candidates.append((state, top, inside))
+        return candidates, suspects
 
     def describe(self, state: State, top: FrameType, inside: bool) -> list[Any]:  # noqa: FBT001
         """A candidate: its thread, the call that it is in, and the place that it was called from."""
@@ -541,7 +551,8 @@ class Heart:
     def _beat(self) -> None:
         _OWN.state = None
         monitor = self._monitor
-        monitor.states.pop(_thread.get_ident(), None)
+        monitor.heart = _thread.get_ident()
+        monitor.states.pop(monitor.heart, None)
         native = self._native = _thread.get_native_id()
         monitor.writer.write(["heart", native])
         handle = _open(f"/proc/self/task/{native}/schedstat")

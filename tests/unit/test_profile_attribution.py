@@ -138,6 +138,13 @@ def test_what_nobody_could_look_at_counts_only_without_the_pause():
     assert attributed(held(), gap(), looks=[(MAIN, "runs", 0)], paused=(0.95, 1.35)).calls() == ()
 
 
+@pytest.mark.parametrize(("state", "strangers", "counts"), [("waits", False, False), ("sleeps", True, False), ("runs", True, True), ("sleeps", False, True)])
+def test_the_only_candidate_must_not_be_a_victim(state, strangers, counts):
+    found = attributed([*held(), strangers], gap(), looks=[(MAIN, state, 0)])
+    assert bool(found.calls()) == counts
+    assert bool(found.unclear) != counts
+
+
 def test_what_is_in_no_call_has_the_line_for_a_name(tmp_path):
     file = tmp_path / "main.py"
     file.write_text("\n\narray.values = other\n")

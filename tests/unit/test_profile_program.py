@@ -121,6 +121,40 @@ def test_beside_threads_in_bytecode_a_hold_is_one(profiled):
     assert the(profile, "wrapper.sleep").held > 0.4
 
 
+def test_a_hold_counts_though_the_thread_of_the_last_sign_has_ended(profiled):
+    _, profile = profiled(
+        """
+        import functools, operator
+        def short():
+            time.sleep(0.1)
+            len("x")
+        threading.Thread(target=short).start()
+        list(map(operator.call, [functools.partial(releases, 0.3), functools.partial(wrapper.sleep, work, 0.4)]))
+        """
+    )
+    assert sum(call.held for call in profile.calls) > 0.2
+
+
+def test_a_hold_by_a_thread_that_threading_did_not_start_is_not_blamed_on_who_waits(profiled):
+    _, profile = profiled(
+        """
+        import _thread
+        lock = _thread.allocate_lock()
+        lock.acquire()
+        def worker():
+            holds(0.3)
+            lock.release()
+        _thread.start_new_thread(worker, ())
+        lock.acquire()
+        """
+    )
+    assert not [call for call in profile.calls if "lock.acquire" in call.python and call.held > 0.05]
+    if sys.version_info >= (3, 12):  # there the interpreter tells of every thread
+        assert the(profile, "wrapper.sleep").held > 0.15
+    else:
+        assert any("nothing told which" in notice for notice in profile.notices)
+
+
 def test_the_loop_s_own_thread_stalls_it_whether_the_call_holds_or_not(profiled):
     ended, profile = profiled(
         """
