@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -84,7 +85,7 @@ def stall_limit(text: str) -> StallLimit:
     Raises:
         GilgenError: what should be a length of time is none.
     """
-    pattern, _, length = text.rpartition("=")
+    pattern, _, length = (part.strip() for part in text.rpartition("="))
     return StallLimit(pattern or "*", durations.seconds(length))
 
 
@@ -102,7 +103,13 @@ def requirement(text: str) -> Requirement:
 
 
 def check(report: Report, baseline: Report | None, limits: Limits) -> Check:
-    """Hold a report against limits and, where there is one, an earlier report. Both must be valid."""
+    """Hold a report against limits and, where there is one, an earlier report. Both must be valid.
+
+    Raises:
+        GilgenError: a report has two results that cannot be told apart.
+    """
+    for one in (report, *([baseline] if baseline else [])):
+        _unambiguous(one)
     old = {key_of(result): result for result in baseline.results} if baseline else {}
     new = {key_of(result): result for result in report.results}
     found = list(_required(new, limits))
@@ -126,6 +133,13 @@ def key_of(result: CaseResult) -> Key:
     return result.toolkit, result.case, result.shims
 
 
+def _unambiguous(report: Report) -> None:
+    """Refuse a report in which one result would hide another."""
+    twice = [key for key, count in Counter(map(key_of, report.results)).items() if count > 1]
+    if twice:
+        raise GilgenError(f"Two cases in one report are called {twice[0][1]}, so neither can be compared.", "Give each case a name of its own, and measure again.")
+
+
 def _once(findings: Iterable[Finding]) -> list[Finding]:
     """Of what could not be proven of a result one finding is enough, and none where it fails for another reason."""
     kept: list[Finding] = []
@@ -142,7 +156,11 @@ def _once(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _verdicts(old: dict[Key, CaseResult], new: dict[Key, CaseResult], limits: Limits) -> Iterator[Finding]:
-    """Calls that released and no longer do, and calls that no longer return."""
+    """Calls that released and no longer do, and calls that no longer return, or that do not with the shims only."""
+    for key, after in new.items():
+        plain = new.get((*key[:2], False))
+        if after.shims and after.verdict in BROKEN and key not in old and (plain is None or plain.verdict not in BROKEN):
+            yield _of(after, "broken", f"{plain.verdict} without shims" if plain else "returns")
     for key, before in old.items():
         after = new.get(key)
         if after is None or after.verdict == before.verdict:
@@ -160,12 +178,17 @@ def _required(new: dict[Key, CaseResult], limits: Limits) -> Iterator[Finding]:
     for wanted in limits.required:
         matching = [result for result in new.values() if matches(wanted.pattern, result) and not _outdone(result, new)]
         if not matching:
-            near = get_close_matches(wanted.pattern, sorted({result.call for result in new.values()}), NEAR)
-            why = "; like it are ".join([f"no measured call matches {wanted.pattern}", *([", ".join(near)] if near else [])])
-            yield _gone("required", wanted.pattern, wanted.verdict, "not measured", why, ("gilgen report",))
+            yield _unmatched(wanted.pattern, wanted.verdict, new)
         for result in matching:
             if result.verdict != wanted.verdict:
                 yield _of(result, "required", f"{wanted.verdict} (required)")
+
+
+def _unmatched(pattern: str, wanted: str, results: dict[Key, CaseResult], half: str = "") -> Finding:
+    """A requirement or a limit that says nothing, because no result is meant by it."""
+    near = get_close_matches(pattern, sorted({result.call for result in results.values()}), NEAR)
+    why = "; like it are ".join([f"no measured call{half} matches {pattern}", *([", ".join(near)] if near else [])])
+    return _gone("required", pattern, wanted, "not measured", why, ("gilgen report",))
 
 
 def matches(pattern: str, result: CaseResult) -> bool:
@@ -204,6 +227,9 @@ def stall_in(window: Window, verdict: Verdict = "unknown") -> Stall:
 
 
 def _stalls(old: dict[Key, CaseResult], new: dict[Key, CaseResult], limits: Limits) -> Iterator[Finding]:
+    for limit in limits.stalls:
+        if not any(result.shims and matches(limit.pattern, result) for result in new.values()):
+            yield _unmatched(limit.pattern, f"at most {durations.say(limit.seconds)}", {key: result for key, result in new.items() if result.shims}, " with the shims")
     for key, after in new.items():
         yield from _over_limit(after, limits)
         before = old.get(key)
@@ -217,7 +243,7 @@ def _over_limit(result: CaseResult, limits: Limits) -> Iterator[Finding]:
     if allowed is None or not result.shims:
         return
     most = f"at most {durations.say(allowed.seconds)}"
-    if result.window is None:
+    if result.window is None or result.verdict in BROKEN:
         yield _of(result, "unproven", most, after=f"not measured ({result.verdict})", fails=limits.strict)
         return
     stall = stall_in(result.window, result.verdict)
@@ -381,7 +407,7 @@ def headline(found: Check) -> str:
     failing = sum(finding.fails for finding in found.findings)
     open_ = len(found.findings) - failing
     unproven = f" {open_} could not be proven (--strict makes that fail)." if open_ else ""
-    compared = f"{found.compared} results compared with the baseline" if found.compared else "no baseline"
+    compared = f"{found.compared} results compared with the baseline" if found.compared else "nothing compared with a baseline"
     if failing:
         return f"FAILED: {failing} {'thing is' if failing == 1 else 'things are'} worse than allowed; {compared}.{unproven}"
     return f"Passed; {compared}.{unproven}"

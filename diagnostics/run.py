@@ -125,6 +125,12 @@ def check(choice: Choice) -> None:
             raise GilgenError(
                 f"No case of {source} matches {' '.join(choice.patterns)}.", f"Give --case one of: {names}"
             )
+    named: dict[tuple[str, str], str] = {}
+    for source in choice.sources:
+        for case in choice.cases(source):
+            other = named.setdefault((case.toolkit, case.name), source)
+            if other != source:
+                raise GilgenError(f"{other} and {source} both have a case {case.name}: the report could not tell them apart.", "Rename one of them.")
     for toolkit in choice.toolkits:
         if importlib.util.find_spec(toolkit) is None:
             raise ToolkitNotFoundError(

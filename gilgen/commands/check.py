@@ -68,4 +68,6 @@ def _read(file: Path | None) -> Report:
     report = store.read(path, Report)
     if not report.valid:
         raise InvalidRunError(f"A control failed in the run of {path.name}: nothing in it counts.", "Measure again: gilgen diagnose vtk itk")
+    if not report.results:
+        raise InvalidRunError(f"Nothing was measured in the run of {path.name}, so there is nothing to check.", "Measure first: gilgen diagnose vtk itk")
     return report

@@ -88,6 +88,8 @@ def command(
         if against_audit:
             output.print(agreement.as_text(agreement.compare(agreement.measured(report))), soft_wrap=True, markup=False)
     write_json(json_file, report)
+    if not report.results:
+        raise InvalidRunError("Nothing was measured.", f"Without shims there is nothing to measure after: gilgen fix {' '.join(choice.toolkits)}")
     if not report.valid:
         raise InvalidRunError(
             "A control of the harness failed: nothing that was measured in this run counts.",

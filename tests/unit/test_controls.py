@@ -193,6 +193,16 @@ def test_a_pattern_that_matches_nothing_names_the_cases(monkeypatch):
         run.check(run.Choice(("vtk",), ("absent",)))
 
 
+def test_two_sources_with_a_case_of_one_name_are_refused(tmp_path):
+    files = [tmp_path / folder / "my_cases.py" for folder in ("one", "other")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("def case_load():\n    return lambda: None\n")
+    run.check(run.Choice((str(files[0]),)))
+    with pytest.raises(GilgenError, match="load"):
+        run.check(run.Choice(tuple(map(str, files))))
+
+
 def test_a_python_without_a_gil_is_refused(monkeypatch):
     monkeypatch.setattr(run.sys, "_is_gil_enabled", lambda: False, raising=False)
     with pytest.raises(UnsupportedError):

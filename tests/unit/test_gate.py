@@ -210,7 +210,7 @@ def test_where_the_kernel_does_not_tell_a_gap_counts_only_beyond_what_load_did_b
 
 
 def test_the_limit_is_for_calls_with_the_shims_active():
-    assert check(report(result(verdict="holds", window=HELD, shims=False)), stalls=(StallLimit("*", 0.02),)).passed
+    assert check(report(result(verdict="holds", window=HELD, shims=False), result()), stalls=(StallLimit("*", 0.02),)).passed
     assert not check(report(result(verdict="holds", window=HELD)), stalls=(StallLimit("*", 0.02),)).passed
 
 
@@ -227,11 +227,47 @@ def test_of_calls_in_a_row_none_stalls_for_longer_than_it_takes():
     assert not check(report(result(verdict="holds", window=replace(row, calls=2))), stalls=(StallLimit("*", 0.02),)).passed
 
 
-@pytest.mark.parametrize(("verdict", "window"), [("unknown", FREE), ("crash", None)])
+@pytest.mark.parametrize(("verdict", "window"), [("unknown", FREE), ("unknown", None)])
 def test_a_limit_on_what_could_not_be_seen_is_unproven(verdict, window):
     new = report(result(verdict=verdict, window=window))
     assert kinds(check(new, stalls=(StallLimit("*", 0.02),))) == [("unproven", False)]
     assert kinds(check(new, stalls=(StallLimit("*", 0.02),), strict=True)) == [("unproven", True)]
+
+
+@pytest.mark.parametrize("pattern", ["vtkOBTree.*", "*.call"])
+def test_a_limit_for_no_call_fails(pattern):
+    found = check(GOOD, stalls=(StallLimit("*", 0.5), StallLimit(pattern, 0.02)))
+    assert kinds(found) == [("required", True)]
+    assert "with the shims" in found.findings[0].because
+    assert kinds(check(report(result(shims=False)), stalls=(StallLimit("*", 0.5),))) == [("required", True)]
+
+
+@pytest.mark.parametrize("window", [FREE, None])
+@pytest.mark.parametrize("verdict", ["crash", "timeout", "error"])
+def test_what_breaks_with_the_shims_only_fails_without_a_baseline_too(verdict, window):
+    broken = result(verdict=verdict, window=window)
+    limits = {"stalls": (StallLimit("*", 0.02),)}
+    assert kinds(check(report(result(verdict="holds", window=HELD, shims=False), broken), **limits)) == [("broken", True)]
+    assert kinds(check(report(broken), GOOD)) == [("broken", True), ("missing", True)]
+    assert check(report(result(verdict=verdict, window=None, shims=False), broken)).passed  # so it is in the plain wheel
+    assert check(report(broken), report(broken)).passed
+
+
+def test_two_results_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(GilgenError, match="obbtree"):
+        check(report(result(), result(verdict="holds", window=HELD)))
+    with pytest.raises(GilgenError, match="obbtree"):
+        check(report(result()), report(result(), result()))
+
+
+def test_a_limit_may_have_spaces():
+    assert gate.stall_limit("vtk*Writer.Write = 20 ms") == StallLimit("vtk*Writer.Write", 0.02)
+
+
+def test_a_file_without_results_is_no_report_to_check(tmp_path):
+    file = tmp_path / "report.json"
+    store.write(file, report())
+    assert invoke(["check", str(file), "--max-stall", "20ms"]) == 20
 
 
 # ---------------------------------------------------------------------------------------- what is gone
