@@ -165,7 +165,7 @@ class Collector:
         self._folder = config.invocation_params.dir
         self._renderers = {name: _renderer(name) for name in names}
         self._found: list[Measured] = []
-        self._outcome = ""
+        self._said = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a test measured."""
@@ -177,21 +177,30 @@ class Collector:
             self._found.append(msgspec.json.decode(text, type=Measured))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Write the report, in each form that was asked for."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the report, in each form that was asked for; where no test ran an earlier one stays. What goes wrong is told with pytest's own summary."""
         from gilgen.diagnostics import testing  # noqa: PLC0415 - only where it is used
         from gilgen.diagnostics.report import Material, headline  # noqa: PLC0415
 
         from gilgen import store  # noqa: PLC0415
+        from gilgen.errors import GilgenError  # noqa: PLC0415
 
+        if session.config.option.collectonly or exitstatus in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR}:
+            return
         report = testing.report_of(self._found)
-        for name, render in self._renderers.items():
-            store.write_bytes(self._folder / name, render(Material(report)).encode() if render else store.encode(report))
-        self._outcome = headline(report)
+        try:
+            for name, render in self._renderers.items():
+                store.write_bytes(self._folder / name, render(Material(report)).encode() if render else store.encode(report))
+        except GilgenError as error:
+            self._said = f"The report is not written: {error}"
+            session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR
+            return
+        self._said = f"{headline(report)} Written to {', '.join(self._renderers)}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what the report says in a line, and where it is."""
-        terminalreporter.write_sep("-", f"gilgen: {self._outcome} Written to {', '.join(self._renderers)}")
+        if self._said:
+            terminalreporter.write_sep("-", f"gilgen: {self._said}")
 
 
 def _renderer(name: str) -> Callable[[Material], str] | None:

@@ -322,6 +322,27 @@ def test_a_run_that_measured_nothing_leaves_an_empty_report(pytester):
     assert store.read(pytester.path / "gil.json", Report).results == ()
 
 
+@pytest.mark.parametrize("arguments", [["--collect-only"], ["there_is_no_such_test.py"]])
+def test_a_run_without_tests_leaves_an_earlier_report_as_it_is(pytester, arguments):
+    pytester.makepyfile("def test_one(): pass")
+    file = pytester.path / "gil.json"
+    file.write_text("an earlier report")
+    ended = pytester.runpytest("--gil-report", "gil.json", *arguments)
+    assert file.read_text() == "an earlier report"
+    assert "Written to" not in ended.stdout.str()
+
+
+def test_a_report_that_cannot_be_written_hides_no_failure(pytester):
+    pytester.makepyfile("def test_one(): assert 1 == 2")
+    pytester.makefile(".txt", blocks="a file where a folder should be")
+    ended = pytester.runpytest("--gil-report", "blocks.txt/gil.json")
+    ended.assert_outcomes(failed=1)
+    ended.stdout.fnmatch_lines(["*assert 1 == 2*", "*The report is not written:*"])
+    assert ended.ret == pytest.ExitCode.TESTS_FAILED
+    pytester.makepyfile("def test_one(): pass")
+    assert pytester.runpytest("--gil-report", "blocks.txt/gil.json").ret == pytest.ExitCode.USAGE_ERROR
+
+
 # -------------------------------------------------------------------------- what else a program does
 
 
