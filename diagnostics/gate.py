@@ -157,10 +157,10 @@ def _once(findings: Iterable[Finding]) -> list[Finding]:
 
 def _verdicts(old: dict[Key, CaseResult], new: dict[Key, CaseResult], limits: Limits) -> Iterator[Finding]:
     """Calls that released and no longer do, and calls that no longer return, or that do not with the shims only."""
-    for key, after in new.items():
+    for key, active in new.items():
         plain = new.get((*key[:2], False))
-        if after.shims and after.verdict in BROKEN and key not in old and (plain is None or plain.verdict not in BROKEN):
-            yield _of(after, "broken", f"{plain.verdict} without shims" if plain else "returns")
+        if active.shims and active.verdict in BROKEN and key not in old and (plain is None or plain.verdict not in BROKEN):
+            yield _of(active, "broken", f"{plain.verdict} without shims" if plain else "returns")
     for key, before in old.items():
         after = new.get(key)
         if after is None or after.verdict == before.verdict:

@@ -217,7 +217,7 @@ def result_of(case: Case, shims: bool, ending: Ending, evidence: Evidence, log: 
     found: Verdict
     message = log
     if ending.kind == "signal":
-        name = _signal_name(ending.code)
+        name = signal_name(ending.code)
         found, because = "crash", f"the process was ended by {name} ({_step(evidence)})"
     elif ending.kind == "deadline":
         found, because = "timeout", f"it had not ended at its deadline ({_step(evidence)})"
@@ -262,7 +262,8 @@ def _step(evidence: Evidence) -> str:
     return steps.get(evidence.step, "at the end")
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """"SIGSEGV"; a number for what has no name of its own, as real-time signals."""
     try:
         return signal.Signals(number).name
     except ValueError:

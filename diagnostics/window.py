@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gilgen.diagnostics.cases import Work, nothing
 from gilgen.diagnostics.records import Scene
@@ -214,7 +214,9 @@ def runs_bytecode(*functions: Callable[[], object]) -> bool:
         nonlocal seen
         seen = seen or event == "call"
 
-    before = sys.getprofile()
+    before: Any = sys.getprofile()
+    if before is not None and not callable(before):
+        return True  # a profiler in C, which could not be put back; what a row of calls would add is done without
     turns = map(operator.call, functions)
     sys.setprofile(note)
     try:

@@ -7,9 +7,11 @@ program's source. A sample cannot tell a call that holds from bytecode that woul
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import linecache
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -34,7 +36,7 @@ LOOK = 0.005
 STARTING = 20.0
 """Seconds that py-spy may take on top, to find its way in the process and to write."""
 
-_FRAME = re.compile(r"^(?P<function>.*) \((?P<file>[^()]*):(?P<line>\d+)\)$")
+_FRAME = re.compile(r"^(?P<function>.*?) \((?P<file>.*):(?P<line>\d+)\)$")
 _THREAD = re.compile(r"^thread \((?P<id>[^)]*)\)(: (?P<name>.*))?$")
 _LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3")
 
@@ -64,14 +66,19 @@ def profile(pid: int, seconds: float, notify: Callable[[str], None]) -> Profile:
         command += ["--rate", str(RATE), "--duration", str(max(1, round(seconds))), "--format", "raw", "--output", str(raw)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         started = time.perf_counter()
+        before = signal.signal(signal.SIGTERM, _end)
         try:
             notify(f"Sampling process {pid} for {max(1, round(seconds))} s; an interrupt ends it sooner.")
             _watch(process, watch, started + seconds + STARTING)
         except KeyboardInterrupt:
-            process.wait(STARTING)  # the terminal has told it as well
+            process.send_signal(signal.SIGINT)  # the terminal may have told it as well, which does no harm
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STARTING)
         finally:
+            signal.signal(signal.SIGTERM, before)
             if process.poll() is None:
                 process.kill()
+                process.wait()
         said = process.communicate()[0]
         took = min(time.perf_counter() - started, max(1.0, seconds))
         if not raw.exists():
@@ -114,6 +121,11 @@ def _refusal(pid: int, said: str) -> GilgenError:
         return GilgenError(f"Process {pid} ended before there was a sample.", "Profile it from its start: gilgen profile PROGRAM")
     words = next((line.strip() for line in said.splitlines() if line.strip() and not line.startswith("py-spy>")), "it said nothing")
     return GilgenError(f"Process {pid} is no CPython that py-spy can read: {words}", "Name the process of the Python program itself; `pgrep -af python` lists them.")
+
+
+def _end(number: int, _frame: object) -> None:
+    """A signal that ends this process, as an exception: what was started ends, too."""
+    raise SystemExit(128 + number)
 
 
 def _watch(process: subprocess.Popen[str], watch: waits.Watch, deadline: float) -> None:

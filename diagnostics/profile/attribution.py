@@ -142,6 +142,11 @@ class Moment:
     title: str
 
 
+def writable(name: str) -> str:
+    """A file's name as text that can be written: bytes that are no UTF-8 become question marks."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _between(looks: list[Look], at: float) -> float:
     """How long a thread had waited for a processor at a time between two looks."""
     first, last = looks[0], looks[-1]
@@ -408,8 +413,8 @@ class Attribution:
         for folder in (str(self.folder), *self.path):
             prefix = folder.rstrip("/") + "/"
             if file.startswith(prefix):
-                return file.removeprefix(prefix)
-        return Path(file).name if file.startswith("/") else file
+                return writable(file.removeprefix(prefix))
+        return writable(Path(file).name if file.startswith("/") else file)
 
     def _source(self, file: str, line: int) -> str:
         """What stands for a hold outside every call that was seen: the line of the program where it ended."""

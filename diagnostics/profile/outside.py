@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gilgen.diagnostics import waits
+from gilgen.diagnostics.isolate import signal_name
 from gilgen.diagnostics.profile import hanging
-from gilgen.diagnostics.profile.attribution import Attribution, Look
+from gilgen.diagnostics.profile.attribution import Attribution, Look, writable
 from gilgen.diagnostics.profile.stream import Reader
 from gilgen.diagnostics.run import environment
 
@@ -75,7 +76,7 @@ def profile(program: str, arguments: tuple[str, ...], *, module: bool, shims: bo
     calls = session.attribution.calls()
     return Profile(
         environment=environment(sorted({call.toolkit for call in calls if call.toolkit})),
-        program=f"-m {program}" if module else Path(program).name,
+        program=f"-m {program}" if module else writable(Path(program).name),
         seconds=seconds,
         how="monitor",
         exit_code=process.returncode,
@@ -118,7 +119,7 @@ class Session:
                 if now - looked >= pause * 0.9:
                     looked = now
                     self._look()
-                if silent > HANGS and self._hanging is None:
+                if silent > HANGS and self._hanging is None and self._beats():
                     self._hanging = hanging.Hanging(self.process.pid)
                 elif silent < SILENT and self._hanging is not None:
                     self._hanging.over()
@@ -135,6 +136,10 @@ class Session:
         self.attribution.finish()
         if self._hanging is not None and (found := self._hanging.place()):
             self.attribution.hung(*found, last - self.reader.beat())
+
+    def _beats(self) -> bool:
+        """Whether the heartbeat's thread is there: it is not when the program has become another (exec)."""
+        return self.attribution.heart in waits.threads_of(self.process.pid)
 
     def _signal(self, received: signal.struct_siginfo, last: float, now: float) -> None:
         if received.si_signo == signal.SIGCONT:
@@ -185,7 +190,7 @@ class Session:
         said = []
         code = self.process.returncode
         if code < 0:
-            said.append(f"The program was ended by {signal.Signals(-code).name}. What was seen before is here.")
+            said.append(f"The program was ended by {signal_name(-code)}. What was seen before is here.")
         if found.started is None:
             said.append("The program ended before the profile could begin.")
         elif self._blind:

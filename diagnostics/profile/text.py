@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from gilgen.diagnostics.isolate import signal_name
 from gilgen.diagnostics.profile.inside import COLLECTION, IMPORT
 from gilgen.diagnostics.report.text import aligned
 
@@ -71,7 +71,7 @@ def _headline(profile: Profile, held: Sequence[HeldCall]) -> str:
         total = sum(call.held for call in held)
         return f"{profile.program}: sampled for {_time(profile.seconds)}; the GIL was held in {_time(total)} of it."
     code = profile.exit_code or 0
-    how = f", exit code {code}" if code > 0 else f", ended by {signal.Signals(-code).name}" if code else ""
+    how = f", exit code {code}" if code > 0 else f", ended by {signal_name(-code)}" if code else ""
     if not held:
         return f"{profile.program}: {_time(profile.seconds)}{how}. No call held the GIL for longer than a few milliseconds."
     worst = max(call.worst for call in held)

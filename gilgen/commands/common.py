@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from gilgen import profiled, store
 from gilgen.diagnostics import durations
-from gilgen.errors import GilgenError
+from gilgen.errors import GilgenError, StoreError
 from gilgen.toolkits import get
 
 Result = TypeVar("Result")
@@ -124,6 +124,14 @@ def write_json(file: Path | None, record: Any) -> None:
     else:
         store.write(file, record)
         console.print(f"Wrote {file}")
+
+
+def remember(path: Path, record: Any) -> None:
+    """Keep a copy of a result for the commands that show the last one. Where it cannot be kept the result itself is not lost."""
+    try:
+        store.write(path, record)
+    except StoreError as error:
+        console.print(f"No copy of this was kept for later: {error}")
 
 
 def each(toolkits: tuple[str, ...], work: Callable[..., Result], *arguments: Any) -> list[Result]:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from gilgen import store
-from gilgen.commands.common import counted, json_option, output, write_json
+from gilgen.commands.common import counted, json_option, output, remember, write_json
 from gilgen.diagnostics import agreement
 from gilgen.diagnostics import report as reporting
 from gilgen.diagnostics.isolate import DEADLINE
@@ -82,7 +81,7 @@ def command(
     choice = Choice(sources, patterns, halves, deadline, quick)
     with counted("Measuring", choice.count()) as advance:
         report = diagnose(choice, advance)
-    store.write(reporting.last_report(), report)
+    remember(reporting.last_report(), report)
     if str(json_file) != "-":
         output.print(reporting.as_text(report), soft_wrap=True, markup=False)
         if against_audit:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from gilgen import store
 from gilgen.commands import common
 from gilgen.diagnostics.profile import attach, outside, text
 from gilgen.model import Profile
@@ -54,7 +53,7 @@ def command(module: bool, pid: int | None, seconds: float, shims: bool, json_fil
 
 
 def _show(found: Profile, json_file: Path | None) -> None:
-    store.write(text.last_profile(), found)
+    common.remember(text.last_profile(), found)
     if str(json_file) != "-":
         common.output.print("\n" + text.as_text(found), soft_wrap=True, markup=False)
         file = json_file or text.last_profile()

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import click
 
-from gilgen import store
-from gilgen.commands.common import console, counted, json_option, output, toolkits_argument, write_json
+from gilgen.commands.common import (
+    console,
+    counted,
+    json_option,
+    output,
+    remember,
+    toolkits_argument,
+    write_json,
+)
 from gilgen.diagnostics import agreement
 from gilgen.diagnostics.survey import run as surveying
 from gilgen.diagnostics.survey import summary
@@ -54,7 +61,7 @@ def command(
     except KeyboardInterrupt:
         console.print(f"Interrupted. What was surveyed is kept; the same command goes on: gilgen survey {' '.join(choice.toolkits)}")
         raise click.exceptions.Exit(130) from None
-    store.write(last_survey(), survey)
+    remember(last_survey(), survey)
     if str(json_file) != "-":
         show(survey, markdown=markdown, against_audit=against_audit)
     write_json(json_file, survey)

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 import support
-from gilgen.diagnostics.profile import outside
+from gilgen.diagnostics.profile import attach, outside
 
 from gilgen import store
 from gilgen.commands import invoke
@@ -247,6 +248,7 @@ def test_what_python_does_itself_has_a_name(profiled):
         ("sys.exit(3)", 3, "exit code 3"),
         ("raise ValueError('on purpose')", 1, "exit code 1"),
         ("ctypes.string_at(0)", 128 + signal.SIGSEGV, "SIGSEGV"),
+        ("os.kill(os.getpid(), 40)", 128 + 40, "signal 40"),
         ("os._exit(4)", 4, "without Python's own end"),
         ("os.execv(sys.executable, [sys.executable, '-c', 'print(5)'])", 0, "without Python's own end"),
     ],
@@ -332,6 +334,22 @@ def test_a_program_that_hangs_in_a_call_is_killed_at_the_third_interrupt(environ
     assert hung.held > outside.HANGS
 
 
+def test_a_program_that_becomes_another_is_not_taken_for_hanging(profiled):
+    _, profile = profiled(f"os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep({outside.HANGS + 1})'])")
+    assert sum(call.held for call in profile.calls) < 1.0
+
+
+def test_a_name_that_is_no_text_and_a_cache_that_cannot_be_written_lose_nothing(environment, tmp_path):
+    program = os.fsencode(tmp_path) + b"/caf\xe9.py"
+    with open(program, "w") as file:  # noqa: PTH123 - a path of bytes
+        file.write(PRELUDE + "holds(0.2)\nsys.exit(7)\n")
+    file = tmp_path / "profile.json"
+    ended = support.run([*GILGEN, "-o", str(file), os.fsdecode(program)], DEADLINE, environment | {"GILGEN_CACHE_DIR": "/proc/nope"})
+    assert ended.code == 7, ended.err
+    assert "No copy of this was kept" in ended.err
+    assert the(store.read(file, Profile), "wrapper.sleep").file == "caf\ufffd.py"
+
+
 # ----------------------------------------------------------------------------- a process that runs already
 
 
@@ -359,6 +377,37 @@ def test_a_process_that_runs_already_is_sampled(running, environment, tmp_path):
     assert call.waiters.get("wants", 0) > 0
     assert running.poll() is None
     assert "cannot be told" in ended.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_sampling_that_is_ended_early_leaves_nothing_running(running, environment, tmp_path, number):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [*GILGEN, "--pid", str(running.pid), "--seconds", "60"]
+    with subprocess.Popen(command, env=os.environ | environment | {"TMPDIR": str(scratch)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True) as sampling:
+        while "Sampling process" not in (line := sampling.stdout.readline()):
+            if not line:
+                pytest.skip("the kernel does not let this process look into another")
+        time.sleep(1.0)
+        sampling.send_signal(number)
+        said = sampling.communicate(timeout=DEADLINE)[0]
+    assert "Traceback" not in said
+    assert ("sampled for" in said) == (number == signal.SIGINT)
+    assert list(scratch.iterdir()) == []
+    assert not [one for one in Path("/proc").iterdir() if one.name.isdigit() and _session(one.name) == sampling.pid]
+
+
+def _session(process):
+    """The session that a process is in; none where it has ended."""
+    try:
+        return os.getsid(int(process))
+    except ProcessLookupError:
+        return None
+
+
+def test_a_path_may_have_parentheses():
+    samples = attach._samples("thread (0x7F): MainThread;<module> (/home/me/app (old)/main.py:3);work (/home/me/app (old)/main.py:12) 7\n")
+    assert samples == {("MainThread", ("/home/me/app (old)/main.py", 12, "work")): 7}
 
 
 def test_what_is_no_python_process_is_refused(environment):

@@ -257,3 +257,17 @@ def test_prove_stops_when_a_window_is_clear(monkeypatch):
 
     window.prove(Work(lambda: None), is_clear)
     assert counts == [1, 2]
+
+
+def test_under_a_profiler_in_c_nothing_is_taken_away():
+    code = """
+import cProfile
+from gilgen.diagnostics import window
+profiler = cProfile.Profile()
+profiler.enable()
+print(window.runs_bytecode(lambda: None))
+len("still told")
+profiler.disable()
+print(any("len" in str(entry.code) for entry in profiler.getstats()))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.split() == ["True", "True"]
