@@ -5,7 +5,7 @@
 #     gilgen diagnose vtk itk --quick --json gil-baseline.json      once, and again after each update; keep it with the sources
 #     bash gate.sh [BASELINE [FOLDER]]
 #
-# FOLDER (default: gil) then holds what CI should publish. The exit code is that of the step that failed; 1 is the gate's own.
+# FOLDER (default: gil) then holds what CI should publish. The exit code is that of the step that failed; pytest's own failures and the gate's are both 1.
 set -euo pipefail
 baseline=${1:-gil-baseline.json}
 folder=${2:-gil}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -48,6 +49,8 @@ def command(
     if baseline is None and not stalls and not required:
         raise click.UsageError("Nothing to check against: give --baseline, --max-stall or --require.")
     try:
+        if math.isnan(max_growth):
+            raise click.BadParameter("it must be a number", param_hint="--max-growth")
         limits = gate.Limits(tuple(map(gate.stall_limit, stalls)), max_growth, tuple(map(gate.requirement, required)), strict)
     except GilgenError as error:
         raise click.UsageError(str(error)) from error
