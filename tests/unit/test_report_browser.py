@@ -179,14 +179,14 @@ def test_a_cell_of_the_map_leads_to_its_row_even_when_that_is_filtered_out(watch
     cell = page.locator(".map svg a").first
     target = cell.get_attribute("href")[1:]
     cell.click()
-    assert page.locator(f"#{target}").is_visible()
+    page.locator(f"#{target}").wait_for()  # the browser tells of a new place a moment after the click
     assert watched.ask("document.activeElement.id") == target
     assert cell.get_attribute("aria-label").startswith(page.locator(f"#{target} th").inner_text().split()[0])
 
 
 def test_a_row_of_the_chart_opens_its_case(watched):
     watched.page.locator("a[href='#case-1']:visible").first.click()
-    assert watched.page.locator("#case-1-e").is_visible()
+    watched.page.locator("#case-1-e").wait_for()
 
 
 def test_everything_can_be_done_by_keyboard(watched):
