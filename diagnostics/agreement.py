@@ -91,10 +91,14 @@ class Known:
             if wrapper.kind == "method":
                 self.wrappers[wrapper.name].append(wrapper)
 
+    def wrapped(self, record: Surveyed) -> tuple[str, ...]:
+        """The wrapped classes that stand for a measured one."""
+        return self.ways.get(record.name, (record.name,))
+
     def definers(self, record: Surveyed) -> set[str]:
         """The names of the wrappers that a measured call can be of: of the first class above it that has the method."""
         method = record.call.rpartition(".")[2]
-        return {f"{owner}.{method}" for way in self.ways.get(record.name, (record.name,)) if (owner := self.definer(way, method))}
+        return {f"{owner}.{method}" for way in self.wrapped(record) if (owner := self.definer(way, method))}
 
     def definer(self, name: str, method: str) -> str:
         """The class whose wrapper a call of the method on an object of class `name` is; empty where there is none."""
@@ -176,7 +180,7 @@ def compare(records: Sequence[Surveyed]) -> Agreement:
                 planned += 1
                 expected = "releases" if state == "releases" or names & facts.released or record.before == "releases" else "holds"
                 if record.after != expected:
-                    why = TAKEN_BACK if any(facts.takes_back(way) for way in facts.ways.get(record.name, (record.name,))) and expected == "releases" else ""
+                    why = TAKEN_BACK if expected == "releases" and any(map(facts.takes_back, facts.wrapped(record))) else ""
                     differences.append(_difference(record, "plan", expected, record.after, why))
     return Agreement(audited, planned, tuple(differences))
 

@@ -20,7 +20,7 @@ from gilgen.diagnostics import durations
 from gilgen.diagnostics.verdict import LOAD_FACTOR, stall_of
 from gilgen.diagnostics.window import STALL
 
-from gilgen.errors import GilgenError
+from gilgen.errors import GilgenError, InvalidRunError
 from gilgen.model import CaseResult, Check, Coverage, Finding, Report, Verdict, Window
 from gilgen.toolkits import NAMES
 
@@ -106,7 +106,7 @@ def check(report: Report, baseline: Report | None, limits: Limits) -> Check:
     """Hold a report against limits and, where there is one, an earlier report. Both must be valid.
 
     Raises:
-        GilgenError: a report has two results that cannot be told apart.
+        InvalidRunError: a report has two results that cannot be told apart.
     """
     for one in (report, *([baseline] if baseline else [])):
         _unambiguous(one)
@@ -137,7 +137,7 @@ def _unambiguous(report: Report) -> None:
     """Refuse a report in which one result would hide another."""
     twice = [key for key, count in Counter(map(key_of, report.results)).items() if count > 1]
     if twice:
-        raise GilgenError(f"Two cases in one report are called {twice[0][1]}, so neither can be compared.", "Give each case a name of its own, and measure again.")
+        raise InvalidRunError(f"Two cases in one report are called {twice[0][1]}, so neither can be compared.", "Give each case a name of its own, and measure again.")
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:

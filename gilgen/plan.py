@@ -490,23 +490,27 @@ class _Planner:
     def _elsewhere(self, draft: Decision) -> bool:
         """Whether only modules define a function that wrap neither its class nor one that derives from it: these have code of their own."""
         used = self._modules.get(draft.python.rpartition(".")[0])
-        if not used:
-            return False
-        modules = frozenset().union(*self._modules.values())
-        return all(one.library in modules and one.library not in used for one in self.definitions[draft.symbol])
+        return used is not None and all(one.library in self._wrapping and one.library not in used for one in self.definitions[draft.symbol])
 
     @functools.cached_property
-    def _modules(self) -> dict[str, frozenset[str]]:
+    def _wrapping(self) -> frozenset[str]:
+        """The extension modules that hold wrappers and code of the toolkit's own."""
+        return frozenset(cls.module for cls in self.exposed if cls.module)
+
+    @functools.cached_property
+    def _modules(self) -> dict[str, set[str]]:
         """By Python class: the extension modules whose code its objects use, and those of the classes that derive from it."""
         by_name = {cls.name: cls for cls in self.exposed}
         found: dict[str, set[str]] = defaultdict(set)
         for cls in self.exposed:
-            above = {cls.name}
-            while above and cls.module:
-                for name in above:
-                    found[name].add(cls.module)
-                above = {base for name in above for base in by_name[name].bases if base in by_name}
-        return {name: frozenset(modules) for name, modules in found.items()}
+            reached: set[str] = set()
+            above = {cls.name} if cls.module else set()
+            while above:
+                reached |= above
+                above = {base for name in above for base in by_name[name].bases if base in by_name} - reached
+            for name in reached:
+                found[name].add(cls.module)
+        return found
 
     def _unsafe(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
         libraries = {library.path: library for library in self.libraries}

@@ -43,6 +43,9 @@ KEPT = 4.0
 SOURCE = 60
 """Characters of a source line that stand for what has no name."""
 
+MOSTLY = 0.5
+"""The share of the looks that must find a thread in a state, for it to count as what the thread did: more often than not."""
+
 UNSEEN = 0.05
 """Seconds without a look, while looks are due every few milliseconds, after which the machine stood still: a container's
 limit of processor time, or a host that gave its processors to others. What lies in such a pause was held by no call."""
@@ -275,14 +278,14 @@ class Attribution:
         """Who held. Where the last sign is a thread's own, it was that thread; else whoever was in C and did not wait for the GIL."""
 
         def waiting(candidate: list[Any]) -> bool:
-            return (self.looks.share(candidate[0], hold.start, hold.end, "waits") or 0.0) > 0.5  # noqa: PLR2004 - more often than not
+            return (self.looks.share(candidate[0], hold.start, hold.end, "waits") or 0.0) > MOSTLY
 
         def running(candidate: list[Any]) -> float:
             return self.looks.share(candidate[0], hold.start, hold.end, "runs") or 0.0
 
         if len(hold.candidates) == 1:
             (only,) = hold.candidates
-            return None if waiting(only) or (hold.strangers and running(only) < 0.5) else only  # noqa: PLR2004 - as above
+            return None if waiting(only) or (hold.strangers and running(only) < MOSTLY) else only
         rest = [candidate for candidate in hold.candidates if candidate[7] and not waiting(candidate)]
         return max(rest, key=lambda candidate: (running(candidate), candidate[0] == hold.ended), default=None)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gilgen import store
 from gilgen.commands import invoke
-from gilgen.errors import GilgenError
+from gilgen.errors import GilgenError, InvalidRunError
 from gilgen.model import CaseResult, Check, Coverage, Environment, Report, Window
 
 PLACE = Environment("0.2.0", "CPython 3.11.7", "x86_64", "Linux, glibc 2.36", 2, {"vtk": "9.6.2"}, "2026-11-25")
@@ -254,9 +254,9 @@ def test_what_breaks_with_the_shims_only_fails_without_a_baseline_too(verdict, w
 
 
 def test_two_results_that_cannot_be_told_apart_are_refused():
-    with pytest.raises(GilgenError, match="obbtree"):
+    with pytest.raises(InvalidRunError, match="obbtree"):
         check(report(result(), result(verdict="holds", window=HELD)))
-    with pytest.raises(GilgenError, match="obbtree"):
+    with pytest.raises(InvalidRunError, match="obbtree"):
         check(report(result()), report(result(), result()))
 
 
