@@ -11,7 +11,7 @@ PYTEST_DONT_REWRITE: under `gilgen run -m pytest` this module is there before py
 """
 
 from gilgen._version import __version__
-from gilgen.activate import activate, deactivate, status
-from gilgen.errors import GilgenError
+from gilgen.activate import activate, busy, deactivate, status
+from gilgen.errors import Busy, GilgenError
 
-__all__ = ["GilgenError", "__version__", "activate", "deactivate", "status"]
+__all__ = ["Busy", "GilgenError", "__version__", "activate", "busy", "deactivate", "status"]

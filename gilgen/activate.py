@@ -19,24 +19,25 @@ import sys
 import sysconfig
 import threading
 import time
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from gilgen import match
-from gilgen.errors import ArtefactError, GilgenError, ToolkitNotFoundError, UnsupportedError
+from gilgen import claims, match
+from gilgen.errors import ArtefactError, Busy, GilgenError, ToolkitNotFoundError, UnsupportedError
 from gilgen.garbage import no_collection
 from gilgen.model import Coverage, Definition, Guard, Library, Manifest, Shim
 
-GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "data")
+GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "closure")
 """In the order of the native `Guard`."""
 
 DRAIN_SECONDS = 5.0
 """How long `deactivate`, and a program that ends, wait for calls of other threads; an event loop may never return."""
 
-SCHEMA = 4
+SCHEMA = 5
 """Of the manifest; the same number as `store.SCHEMA`."""
 
 
@@ -49,15 +50,12 @@ class MethodStatus:
         symbol: the C++ function's mangled name.
         bound: how many definitions of the function the shim stands before.
         released: calls from Python during which the GIL was released.
-        guarded: calls that took the guard and left the GIL as it was: the wrapper had released it already, or the
-            method only queues.
-        waited: calls that waited because another thread worked on the same objects.
-        waited_seconds: how long they waited, all together.
-        longest_wait_seconds: the one that waited longest.
+        guarded: calls whose wrapper had released the GIL already, and that claimed their objects.
         kept: calls that kept the GIL, as the plain wheel does, because whoever worked on the same objects was in a
-            Python callback; or took it back, because what they enter is not thread-safe and counts on it.
+            Python callback, or because no wrapped call was seen that could claim them.
+        shortly: calls that kept it because they were expected to be over before a release would pay.
         passed: calls from C++ (counted only in shims built for counting).
-        guard: what a call takes hold of: "none", "object", "pipeline" or "data".
+        guard: what a call claims: "none", "object", "pipeline" or "closure".
     """
 
     python: str
@@ -65,12 +63,29 @@ class MethodStatus:
     bound: int
     released: int
     guarded: int
-    waited: int
-    waited_seconds: float
-    longest_wait_seconds: float
     kept: int
+    shortly: int
     passed: int
     guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Calls of one function that waited for calls of another on the same objects.
+
+    Attributes:
+        waiter: the function that waited, as Python has it.
+        holder: the function that had claimed the objects.
+        count: how often.
+        seconds: how long, all together.
+        longest_seconds: the longest of them.
+    """
+
+    waiter: str
+    holder: str
+    count: int
+    seconds: float
+    longest_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,12 @@ class ToolkitStatus:
         refusals: what was wrong with them, a sentence each.
         inside: threads that run a released call now, or are in a callback of one.
         waiting: threads that wait now because another works on the same objects.
+        gated: functions that Python enters through the gate.
+        waited: calls that waited because others worked on the same objects.
+        waited_seconds: how long they waited, all together.
+        deferred: objects given up while another call used them, whose end was put off until that one's.
+        shortly: releases left out because the call was expected to be short.
+        waits: which calls waited for which, the longest first.
         methods: one record a shim that stands before at least one function.
     """
 
@@ -101,10 +122,16 @@ class ToolkitStatus:
     refusals: tuple[str, ...] = ()
     inside: int = 0
     waiting: int = 0
+    gated: int = 0
+    waited: int = 0
+    waited_seconds: float = 0.0
+    deferred: int = 0
+    shortly: int = 0
+    waits: tuple[Wait, ...] = ()
     methods: tuple[MethodStatus, ...] = ()
 
 
-def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "pipeline", strict: bool = False) -> None:
+def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "closure", busy: Literal["wait", "raise"] = "wait") -> None:
     """Release the GIL around the toolkits' blocking calls, from now on and in this process only.
 
     It works before or after the toolkit is imported; libraries that load later are rebound as they
@@ -112,13 +139,14 @@ def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "pipeline", st
 
     Args:
         toolkits: "vtk", "itk" or both; all whose shim wheel is installed when none is named.
-        guard: how far a running call keeps others away: "data" (its object, the filters upstream of it, and the
-            data that they work on), "pipeline" (the object and the filters), "object", or "none". Or globs of
-            Python names with a level each, for example `{"vtkMyFilter.*": "object", "*": "pipeline"}`; the first
-            that matches counts, and "pipeline" where none does. What the configuration chose when the shims
-            were made stays, unless a glob other than `"*"` names it.
-        strict: warn (`RaceWarning`) when a method without a shim is called on an object that another thread has
-            inside a released call. For finding races in tests: it slows every call that Python makes.
+        guard: what a running call claims, so that no other call meets it: "closure" (all that its objects lead to: as
+            safe as the GIL), "pipeline" (the object and the filters upstream), "object", or "none". Less than
+            "closure" is for programs that keep threads apart by themselves. Or globs of Python names with a level
+            each, for example `{"vtkMyFilter.*": "object", "*": "closure"}`; the first that matches counts, and
+            "closure" where none does. What the configuration chose when the shims were made stays, unless a glob
+            other than `"*"` names it.
+        busy: what a call does whose objects another thread's call has claimed: "wait" for it, without the GIL, or
+            "raise" `gilgen.Busy`, for windows that must never wait.
 
     Raises:
         ToolkitNotFoundError: no shim wheel is installed for a toolkit, or the toolkit itself is not.
@@ -135,7 +163,7 @@ def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "pipeline", st
     with _lock, no_collection():
         for shims in [_load(name) for name in names]:
             shims.activate(guard)
-            shims.watch_races(strict=strict)
+            shims.native.gilgen_raise_busy(ctypes.c_void_p(id(Busy) if busy == "raise" else None))
         _watch_imports()
 
 
@@ -246,29 +274,62 @@ class _Bound(ctypes.Structure):
 
 class _Counts(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_uint64) for name in ("released", "guarded", "waited", "waited_ns", "longest_ns", "kept", "passed")),
+        *((name, ctypes.c_uint64) for name in ("released", "guarded", "kept", "shortly", "passed")),
         ("bound", ctypes.c_uint32),
     )
 
 
+MOST_PAIRS = 256
+"""Of functions that waited and functions that were waited for: so many are counted apart."""
+
+
+class _Pair(ctypes.Structure):
+    _fields_ = (
+        ("waiter", ctypes.c_char_p),
+        ("holder", ctypes.c_char_p),
+        ("count", ctypes.c_uint64),
+        ("nanoseconds", ctypes.c_uint64),
+        ("longest", ctypes.c_uint64),
+    )
+
+
+class _Waits(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("count", "nanoseconds", "deferred", "shortly"))
+
+
+class _Busy(ctypes.Structure):
+    _fields_ = (("thread", ctypes.c_ulong), ("what", ctypes.c_char_p), ("since", ctypes.c_uint64))
+
+
+class _PythonObjects(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("dict_next", "is_subtype", "get_attribute", "fetch_error", "restore_error", "drop", "set_error", "function_type"))
+
+
+def _address(*names: str) -> int:
+    """Where the first of some functions of CPython's is that this version has."""
+    for name in names:
+        function = getattr(ctypes.pythonapi, name, None)
+        if function is not None:
+            return cast("int", ctypes.cast(function, ctypes.c_void_p).value)
+    raise UnsupportedError(f"This Python lacks {names[0]}.", "Use CPython 3.11 or later.")
+
+
+def _object_functions() -> _PythonObjects:
+    """What is needed to see the objects of a wrapped call."""
+    names = ("PyDict_Next", "PyType_IsSubtype", "PyObject_GetAttrString", "PyErr_Fetch", "PyErr_Restore", "Py_DecRef", "PyErr_SetString")
+    return _PythonObjects(*map(_address, names), id(types.BuiltinFunctionType))
+
+
 def _python_functions() -> _Python:
     """The addresses of the few functions of CPython that a shim calls."""
-
-    def address(*names: str) -> int:
-        for name in names:
-            function = getattr(ctypes.pythonapi, name, None)
-            if function is not None:
-                return cast("int", ctypes.cast(function, ctypes.c_void_p).value)
-        raise UnsupportedError(f"This Python lacks {names[0]}.", "Use CPython 3.11 or later.")
-
     return _Python(
-        address("PyEval_SaveThread"),
-        address("PyEval_RestoreThread"),
-        address("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet"),
-        address("PyGILState_GetThisThreadState"),
-        address("Py_IsFinalizing", "_Py_IsFinalizing"),
-        address("PyGILState_Ensure"),
-        address("PyGILState_Release"),
+        _address("PyEval_SaveThread"),
+        _address("PyEval_RestoreThread"),
+        _address("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet"),
+        _address("PyGILState_GetThisThreadState"),
+        _address("Py_IsFinalizing", "_Py_IsFinalizing"),
+        _address("PyGILState_Ensure"),
+        _address("PyGILState_Release"),
         sys.version_info >= (3, 12),
     )
 
@@ -284,10 +345,21 @@ class _Shims:
     active: bool = False
     bound: dict[str, int] = field(default_factory=dict)
     guards: tuple[Guard, ...] = ()
+    gated: set[str] = field(default_factory=set)
+    facts_told: bool = False
+    measured: claims.Measured = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.measured = claims.Measured(self.manifest.toolkit, self.manifest.package)
 
     def activate(self, guard: Guard | Mapping[str, Guard]) -> None:
         self.guards = tuple(_level(shim, guard) for shim in self.manifest.shims)
-        self.native.gilgen_set_guards(bytes(GUARDS.index(level) for level in self.guards))
+        everywhere = guard.get("*", "closure") if isinstance(guard, Mapping) else guard
+        self.native.gilgen_set_guards(bytes(GUARDS.index(level) for level in self.guards), ctypes.c_uint8(GUARDS.index(everywhere)))
+        late = not self.facts_told and any(name.startswith(self.modules) for name in sys.modules)
+        if not self.facts_told:
+            self.tell_facts()
+        self.native.gilgen_gate_again(ctypes.c_uint8(late))
         self.active = True
         before = len(self.refusals())
         self.bind()
@@ -295,29 +367,49 @@ class _Shims:
             self.deactivate()
             raise match.stale(self.manifest, f"a loaded library is another one than it was: {'; '.join(refusals)}")
 
-    def watch_races(self, *, strict: bool) -> None:
-        """Begin or end strict mode."""
-        if strict:
-            from gilgen import strict as races  # noqa: PLC0415 - few programs ask for it
-
-            inside = (ctypes.c_uint32 * 2).from_address(self.native.gilgen_inside())
-            guarded = frozenset(shim.python for shim, level in zip(self.manifest.shims, self.guards, strict=True) if level != "none")
-            races.start(self.manifest.toolkit, races.Guarded(inside, self._holder, guarded))
-        elif "gilgen.strict" in sys.modules:
-            sys.modules["gilgen.strict"].stop(self.manifest.toolkit)
-
-    def _holder(self, address: int) -> int:
-        return cast("int", self.native.gilgen_holder(ctypes.c_void_p(address)))
-
     def refusals(self) -> tuple[str, ...]:
         """Why loaded libraries were refused so far."""
         texts = map(self.native.gilgen_refusal, itertools.count())
         return tuple(os.fsdecode(text) for text in itertools.takewhile(lambda text: text is not None, texts))
 
+    @property
+    def modules(self) -> str:
+        """How the names of the toolkit's extension modules begin, in `sys.modules`."""
+        return f"{self.manifest.package}."
+
+    def tell_facts(self) -> None:
+        """Hand the native part what is known of the toolkit's methods and classes."""
+        for fact in claims.facts(self.manifest.toolkit):
+            self.native.gilgen_know(fact.what.encode(), fact.name.encode(), ctypes.c_int64(fact.number))
+        self.facts_told = True
+
     def bind(self) -> None:
         new = self.native.gilgen_bind()
         for name in _BOUND:
             self.bound[name] = self.bound.get(name, 0) + getattr(new, name)
+        self.gate()
+
+    def gate(self) -> None:
+        """Put the gate before what has been imported since the last time."""
+        for name, module in tuple(sys.modules.items()):
+            if name in self.gated or not name.startswith(self.modules) or not isinstance(getattr(module, "__loader__", None), _Loader):
+                continue
+            self.measure(module)
+            if not self.native.gilgen_gate(ctypes.py_object(module.__dict__)):
+                raise UnsupportedError("This system gives no memory that may be executed, which the gate needs.", "Allow it for this program, or run it without gilgen.")
+            self.gated.add(name)
+
+    def measure(self, module: Any) -> None:
+        """Find out, from objects made for it, where the toolkit's objects hold pointers."""
+        base, simple = getattr(module, "vtkObjectBase", None), getattr(module, "vtkObject", None)
+        if base is not None and simple is not None:
+            probe = simple()
+            offset = claims.place_of(claims.address_of(probe), id(probe), base.__basicsize__)
+            if offset is not None:
+                self.native.gilgen_know_type(ctypes.py_object(base), ctypes.c_uint32(offset))
+        for owner, offset in self.measured.take():
+            for name in claims.mangled(owner):
+                self.native.gilgen_know(b"member", name.encode(), ctypes.c_int64(offset))
 
     def deactivate(self) -> None:
         """Take the shims out, when no other thread is in a released call that a call without a shim could meet."""
@@ -333,27 +425,34 @@ class _Shims:
         self._take_out(self.native.gilgen_running_elsewhere)
 
     def _take_out(self, others: Callable[[], int]) -> None:
-        self.watch_races(strict=False)
         self.native.gilgen_drain(ctypes.c_uint8(1))
         deadline = time.monotonic() + DRAIN_SECONDS
         while others() and time.monotonic() < deadline:
             time.sleep(0.002)
+        self.native.gilgen_ungate()
         self.native.gilgen_unbind()
         self.native.gilgen_drain(ctypes.c_uint8(0))
         self.active = False
         self.bound.clear()
+
+    def waits(self) -> tuple[Wait, ...]:
+        """Which calls waited for which, the longest first."""
+        pairs = (_Pair * MOST_PAIRS)()
+        count = self.native.gilgen_pairs(pairs, ctypes.c_uint32(MOST_PAIRS))
+        found = [Wait(os.fsdecode(p.waiter), os.fsdecode(p.holder), p.count, p.nanoseconds * 1e-9, p.longest * 1e-9) for p in pairs[:count]]
+        return tuple(sorted(found, key=lambda wait: -wait.seconds))
 
     def status(self) -> ToolkitStatus:
         counts = (_Counts * len(self.manifest.shims))()
         self.native.gilgen_counts(counts)
         methods = tuple(
             MethodStatus(
-                shim.python, shim.symbol, count.bound, count.released, count.guarded, count.waited,
-                count.waited_ns * 1e-9, count.longest_ns * 1e-9, count.kept, count.passed, guard,
+                shim.python, shim.symbol, count.bound, count.released, count.guarded, count.kept, count.shortly, count.passed, guard,
             )
             for shim, count, guard in zip(self.manifest.shims, counts, self.guards, strict=True)
             if count.bound
         )
+        waits = self.native.gilgen_waits()
         return ToolkitStatus(
             toolkit=self.manifest.toolkit,
             version=self.manifest.version,
@@ -366,6 +465,12 @@ class _Shims:
             refusals=self.refusals(),
             inside=self.native.gilgen_running(),
             waiting=self.native.gilgen_waiting(),
+            gated=self.native.gilgen_gated() if self.active else 0,
+            waited=waits.count,
+            waited_seconds=waits.nanoseconds * 1e-9,
+            deferred=waits.deferred,
+            shortly=waits.shortly,
+            waits=self.waits(),
             methods=methods,
         )
 
@@ -375,17 +480,15 @@ _shims: dict[str, _Shims] = {}
 
 
 def _level(shim: Shim, guard: Guard | Mapping[str, Guard]) -> Guard:
-    """What the calls of one shim take hold of. A shim that was made for less than a pipeline never takes more."""
+    """What the calls of one shim claim."""
     if isinstance(guard, Mapping):
         pattern = next((pattern for pattern in guard if fnmatchcase(shim.python, pattern)), None)
         if pattern is not None and pattern != "*":
             return guard[pattern]
-        wanted = guard.get("*", "pipeline")
+        wanted = guard.get("*", "closure")
     else:
         wanted = guard
-    if shim.guard_chosen or shim.guard == "none":
-        return shim.guard
-    return "object" if shim.guard == "object" and wanted != "none" else wanted
+    return shim.guard if shim.guard_chosen or shim.guard == "none" else wanted
 
 
 def _package(toolkit: str) -> str:
@@ -431,6 +534,11 @@ def _load(toolkit: str) -> _Shims:
             native.gilgen_refusal.restype = ctypes.c_char_p
             native.gilgen_holder.restype = ctypes.c_ulong
             native.gilgen_inside.restype = ctypes.c_void_p
+            native.gilgen_gate.restype = ctypes.c_uint32
+            native.gilgen_gated.restype = ctypes.c_uint32
+            native.gilgen_pairs.restype = ctypes.c_uint32
+            native.gilgen_waits.restype = _Waits
+            native.gilgen_who_has.restype = _Busy
         except AttributeError as error:
             raise ArtefactError(f"{path} was built by another gilgen: {error}.", f"Build it again with `gilgen fix {toolkit}`.") from error
         definitions = [definition for shim in manifest.shims for definition in shim.definitions]
@@ -442,13 +550,48 @@ def _load(toolkit: str) -> _Shims:
         functions = _python_functions()
         places = {library.path: index for index, library in enumerate(manifest.libraries)}
         packed = b"".join(_DEFINITION.pack(one.offset, one.size, one.code, places.get(one.library, len(places))) for one in definitions)
-        native.gilgen_start(ctypes.byref(functions), known, len(known), packed)
+        objects = _object_functions()
+        native.gilgen_start(ctypes.byref(functions), ctypes.byref(objects), known, len(known), packed)
         _shims[toolkit] = _Shims(manifest, native, known, packed)
         atexit.register(_shims[toolkit].end)
         return _shims[toolkit]
 
 
+# ------------------------------------------------------------------------------------- who is busy
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A call that runs on an object, or on something that it leads to.
+
+    Attributes:
+        thread: whose call it is, as `threading.get_ident` has it.
+        call: the function, as Python has it.
+        seconds: since when.
+    """
+
+    thread: int
+    call: str
+    seconds: float
+
+
+def busy(wrapped: Any) -> Work | None:
+    """Who works on a wrapped object now, or on something that it leads to; None where nobody does.
+
+    A window asks this before it calls a method that would have to wait. Another thread may begin between the question
+    and the call: `activate(busy="raise")` makes such a call raise instead.
+    """
+    with _lock:
+        for shims in _shims.values():
+            found = shims.native.gilgen_who_has(ctypes.py_object(wrapped)) if shims.active else None
+            if found is not None and found.thread:
+                return Work(found.thread, os.fsdecode(found.what), time.monotonic() - found.since * 1e-9)
+    return None
+
+
 # --------------------------------------------------------------------- libraries that load later
+
+_Loader = importlib.machinery.ExtensionFileLoader
 
 _original: dict[str, Callable[..., Any]] = {}
 

@@ -198,7 +198,7 @@ def _check(plan: Plan, number: int, decision: Decision, member: demangle.Member,
         inside=inside,
         spelled="" if plain else spelled,
         result=result,
-        upstream=toolkits.get(plan.toolkit).walked.get(decision.walker, _ANYTHING),
+        upstream=toolkits.get(plan.toolkit).root_class if decision.followed else _ANYTHING,
         shim=generate.result_type(decision.carriers[0], "aarch64"),  # where the kinds have names of their own
         carriers=tuple("gilgen::Hidden" if carrier == "Hidden" else carrier for carrier in decision.carriers),
     )

@@ -23,7 +23,6 @@ _UNFIT_RESULTS = frozenset({"long double", "__int128", "unsigned __int128"})
 
 def refuse_inconsistent(plan: Plan) -> None:
     """Raise ArtefactError where a release of `plan` contradicts its own symbol, its declaration or the plan's libraries."""
-    walkers = toolkits.get(plan.toolkit).walkers
     defining = {library.path for library in plan.libraries if library.defines}
     seen: set[str] = set()
     for decision in plan.decisions:
@@ -36,8 +35,8 @@ def refuse_inconsistent(plan: Plan) -> None:
             wrong = f"the plan has no library {decision.library!r} that defines anything"
         elif decision.copies < 1:
             wrong = "it is said to have no definition"
-        elif decision.walker not in walkers or (decision.static and decision.walker):
-            wrong = f"{decision.walker!r} cannot find what is upstream of it"
+        elif decision.static and decision.followed:
+            wrong = "it is static, and has no object to follow"
         if wrong:
             raise _refused(plan, decision, wrong)
         seen.add(decision.symbol)

@@ -31,6 +31,10 @@ class GilgenError(Exception):
         return f"{message}\n{self.advice}" if self.advice else message
 
 
+class Busy(RuntimeError):  # noqa: N818 - a state, which a window handles, rather than a fault
+    """Another thread's call works on the objects of this one; raised instead of waiting, after `activate(busy="raise")`."""
+
+
 class ToolkitNotFoundError(GilgenError):
     """The toolkit is not installed in this environment, or gilgen does not know its name."""
 

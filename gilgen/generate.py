@@ -24,7 +24,10 @@ from gilgen.model import Decision, Manifest, Plan, Shim
 FLAGS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-rtti", "-fno-plt", "-Wall", "-Wextra")
 """Compiler flags of every shim library; the CMakeLists and `build.py` use the same."""
 
-NATIVE = ("gilgen.hpp", "guard.hpp", "rebind.hpp", "visits.hpp", "release.cpp", "guard.cpp", "rebind.cpp", "visits.cpp", "interface.cpp")
+NATIVE = (
+    "gilgen.hpp", "gate.hpp", "objects.hpp", "closure.hpp", "claims.hpp", "expected.hpp", "rebind.hpp", "visits.hpp",
+    "gate.cpp", "objects.cpp", "closure.cpp", "claims.cpp", "expected.cpp", "release.cpp", "visits.cpp", "rebind.cpp", "interface.cpp",
+)
 """The shared C++; the toolkit's own `upstream_*.cpp` comes on top."""
 
 MANIFEST = "manifest.json"
@@ -42,10 +45,9 @@ class ShimSource:
     why_lines: tuple[str, ...]
     symbol: str
     guard: str
-    walker: int
+    followed: bool
     copies: int
-    releases: bool
-    holds: bool
+    serializes: bool
     static: bool
     result: str
     parameters: str
@@ -82,7 +84,7 @@ def manifest_of(plan: Plan, machine: str) -> Manifest:
     shims = tuple(
         Shim(
             index, decision.symbol, decision.python, decision.reason, decision.guard, decision.definitions,
-            releases=decision.action == "release", guard_chosen=decision.guard_chosen, keeps=decision.action == "hold",
+            guard_chosen=decision.guard_chosen, serializes=decision.action == "serialize",
         )
         for index, decision in enumerate(released(plan))
     )
@@ -172,16 +174,15 @@ def environment(**values: Any) -> jinja2.Environment:
 
 
 def _shim_sources(plan: Plan, machine: str) -> list[tuple[Decision, ShimSource]]:
-    toolkit = toolkits.get(plan.toolkit)
     result = []
     first = 0
     for index, decision in enumerate(released(plan)):
-        result.append((decision, _shim_source(decision, toolkit.walkers, index, first, machine)))
+        result.append((decision, _shim_source(decision, index, first, machine)))
         first += decision.copies
     return result
 
 
-def _shim_source(decision: Decision, walkers: tuple[str, ...], index: int, first: int, machine: str) -> ShimSource:
+def _shim_source(decision: Decision, index: int, first: int, machine: str) -> ShimSource:
     types = ["void*"] * (not decision.static) + [_argument_type(carrier) for carrier in decision.carriers[1:]]
     names = ["self"] * (not decision.static) + [f"a{number}" for number in range(1, len(decision.carriers))]
     return ShimSource(
@@ -193,10 +194,9 @@ def _shim_source(decision: Decision, walkers: tuple[str, ...], index: int, first
         why_lines=tuple(textwrap.wrap(f"{decision.why} [{decision.reason}]", 96)),
         symbol=decision.symbol,
         guard=decision.guard,
-        walker=walkers.index(decision.walker),
+        followed=decision.followed,
         copies=decision.copies,
-        releases=decision.action == "release",
-        holds=decision.action == "hold",
+        serializes=decision.action == "serialize",
         static=decision.static,
         result=result_type(decision.carriers[0], machine),
         parameters=", ".join(f"{kind} {name}" for kind, name in zip(types, names, strict=True)),

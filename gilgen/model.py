@@ -139,8 +139,8 @@ class Api:
 
 # ------------------------------------------------------------------------------------------------ plan
 
-Action = Literal["release", "queue", "hold", "keep"]
-Guard = Literal["none", "object", "pipeline", "data"]
+Action = Literal["release", "serialize", "keep"]
+Guard = Literal["none", "object", "pipeline", "closure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +168,13 @@ class Decision:
         python: the Python name, "vtkOBBTree.BuildLocator".
         declaration: the C++ declaration, for people.
         symbol: the mangled name; empty where the method has none of its own.
-        action: "release" (the GIL, under the guard), "queue" (under the guard, keeping the GIL: what changes the
-            objects of calls that run), "hold" (as "queue", and where the GIL was released it is taken back: what counts
-            on the GIL as its lock) or "keep" (no shim).
+        action: "release" (the GIL, after claiming the objects), "serialize" (the same, and claims a library that is not
+            thread-safe: its calls run one at a time) or "keep" (no shim).
         reason: a short name for the reason: "rule:locators", "config:include", "hazard:uses-cpython" ...
         why: the reason in a sentence.
-        guard: what a shim holds while the call runs.
+        guard: what a shim claims while the call runs.
         guard_chosen: the user's configuration says so, so activation does not choose.
-        walker: how the native guard finds the filters upstream: "" (there are none), or a name that the
-            toolkit's native part knows ("algorithm", "executive", "process", "data").
+        followed: `this` derives from the toolkit's root class, so what it leads to can be found and claimed.
         carriers: of the result, then of each parameter without `this`.
         static: a static method has no `this`.
         library: the first library of the toolkit that defines the symbol, relative to its root.
@@ -191,9 +189,9 @@ class Decision:
     action: Action
     reason: str
     why: str
-    guard: Guard = "object"
+    guard: Guard = "closure"
     guard_chosen: bool = False
-    walker: str = ""
+    followed: bool = False
     carriers: tuple[str, ...] = ()
     static: bool = False
     library: str = ""
@@ -233,7 +231,6 @@ class Coverage:
         direct: candidates with a shim of their own.
         through: candidates without a shim that end in one or more shimmed functions.
         kept: candidates left out, by reason.
-        queued: methods that only queue with those that release; not among the candidates.
     """
 
     wrapped: int
@@ -241,7 +238,6 @@ class Coverage:
     direct: int
     through: int
     kept: dict[str, int] = field(default_factory=dict)
-    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +263,7 @@ class Plan:
 class Shim:
     """One shim as the shim wheel's manifest lists it; `index` is its place in the native table.
 
-    `releases` is false for one that only queues, and `keeps` true for one that also takes the GIL back;
-    `guard_chosen` is as in `Decision`.
+    `serializes` is true for one that also claims a library that is not thread-safe; `guard_chosen` is as in `Decision`.
     """
 
     index: int
@@ -277,9 +272,8 @@ class Shim:
     reason: str
     guard: Guard
     definitions: tuple[Definition, ...]
-    releases: bool = True
     guard_chosen: bool = False
-    keeps: bool = False
+    serializes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,6 @@ Notify = Callable[[str], None]
 FILE = "plan.json"
 
 NOT_THREAD_SAFE = "hazard:wrappers-not-thread-safe"
-"""The one hazard whose methods get a shim all the same: it queues, and nothing inside of it releases."""
 
 ABSENT = ("absent", "Compiled into the wrapper's own module, which exports no symbol for it, so no slot names it.")
 
@@ -221,7 +220,7 @@ class _Planner:
         """The first family that names a method; what must hold comes before all, and then what the user includes."""
         ancestry = self.ancestry(cls)
         named = [family for family in self.rules.families if family.covers(ancestry, name, parameters)]
-        if holding := next((family for family in named if family.holds), None):
+        if holding := next((family for family in named if family.serial), None):
             return holding
         if self._asked(self.config.include, cls, name):
             return rules.Family("config:include", f"Included by {self.config.file}.", frozenset({cls}), (name,))
@@ -253,7 +252,7 @@ class _Planner:
         by_name = {cls.name: cls for cls in self.exposed}
         found = {}
         for family in self.rules.families:
-            for name in sorted(family.classes - self.classes.keys()) if family.holds else ():
+            for name in sorted(family.classes - self.classes.keys()) if family.serial else ():
                 exposed = self.exposed_by_type.get(name)
                 bases = tuple(Base(by_name[base].cxx, by_name[base].cxx) for base in exposed.bases if base in by_name) if exposed else ()
                 overridable: dict[str, Method] = {}
@@ -299,7 +298,7 @@ class _Planner:
     @functools.cached_property
     def _template_member(self) -> re.Pattern[bytes]:
         """Mangled members of class templates whose method some family names (Itanium C++ ABI, 5.1.2)."""
-        patterns = {pattern for family in self.rules.families for pattern in (*family.methods, *(family.behind if family.holds else ()))} | {
+        patterns = {pattern for family in self.rules.families for pattern in (*family.methods, *(family.behind if family.serial else ()))} | {
             pattern.rpartition(".")[2] for pattern in (*self.config.include, *self.held_names)
         }
         names = "|".join(sorted(re.escape(pattern).replace(r"\*", r"\w*") for pattern in patterns if pattern != "*"))
@@ -420,20 +419,15 @@ class _Planner:
         definitions = self.definitions.get(draft.symbol, [])
         chosen = self._chosen_guard(draft, cls)
         guard = chosen or family.guard
-        walker = self.toolkit.walker_of(self.ancestry(cls)) if guard in {"pipeline", "data"} and not draft.static else ""
-        if guard != "none" and not walker:
-            guard = "object"
-        action: Action = "keep" if kept else "hold" if family.holds else "queue" if family.queues else "release"
-        if kept and kept[0] == NOT_THREAD_SAFE:
-            action = "queue"  # C++ inside of it may reach what is released, and would let others into the same filter
+        action: Action = "keep" if kept else "serialize" if family.serial else "release"
         return replace(
             draft,
             action=action,
             reason=kept[0] if kept else (family.name if ":" in family.name else f"rule:{family.name}"),
             why=kept[1] if kept else family.why,
-            guard="none" if draft.static else guard,
+            guard=guard,
             guard_chosen=chosen is not None,
-            walker=walker,
+            followed=not draft.static and self.toolkit.root_class in self.ancestry(cls),
             library=definitions[0].library if definitions else "",
             copies=len(definitions),
             definitions=tuple(definitions),
@@ -447,7 +441,7 @@ class _Planner:
 
     def _hazard(self, draft: Decision, cls: str, method: Method, family: rules.Family) -> tuple[str, str] | None:
         """Why a method that blocks is kept all the same: (reason, sentence); None where it gets a shim."""
-        if family.holds:  # it protects: what cannot be served stays as it is, and nothing else is a reason
+        if family.serial:  # it protects: what cannot be served stays as it is, and nothing else is a reason
             return _unfit(draft, method) or self._unserved(draft, method) or self._other_result(cls, draft, method)
         if self._asked(self.config.exclude, cls, method.name) or rules.matches(draft.python, self.config.exclude):
             return "config:exclude", f"Excluded by {self.config.file}."
@@ -468,7 +462,7 @@ class _Planner:
         if decision.action != "release" or state not in {"releases", "mixed"}:
             return decision
         also = "The wrapper releases by itself" if state == "releases" else "The wrapper releases by itself for some overloads"
-        return replace(decision, why=f"{decision.why} {also}; there the shim only adds the guard.")
+        return replace(decision, why=f"{decision.why} {also}; there the shim only adds the claim.")
 
     def _other_result(self, cls: str, draft: Decision, method: Method) -> tuple[str, str] | None:
         """A result that may be another than the headers say; whole numbers and pointers all travel alike."""
@@ -576,8 +570,7 @@ class _Planner:
         def judged(decision: Decision) -> Decision:
             if decision.action != "release" or decision.reason == "config:include" or decision.symbol in wanted:
                 return decision
-            action: Action = "keep" if decision.guard == "none" else "queue"
-            return replace(decision, action=action, reason=profiled.NOT_HELD, why=profiled.NOT_HELD_WHY, served=())
+            return replace(decision, action="keep", reason=profiled.NOT_HELD, why=profiled.NOT_HELD_WHY, served=())
 
         return [judged(decision) for decision in decisions]
 
@@ -620,7 +613,7 @@ class _Planner:
         released = {name for name, group in by_name.items() if any(d.action == "release" for d in group)}
         reach = _Reach(self, released)
         kept: Counter[str] = Counter()
-        direct = through = candidates = queued = 0
+        direct = through = candidates = 0
         served: dict[str, list[str]] = defaultdict(list)
         for cls in self.exposed:
             for method in cls.methods:
@@ -629,15 +622,11 @@ class _Planner:
                 family = self.family_of(demangle.normal(cls.cxx).partition("<")[0], method.name, "")
                 if not group and (family is None or self._never(method.name)):
                     continue
-                queues = any(d.action == "queue" and d.reason not in {NOT_THREAD_SAFE, profiled.NOT_HELD} for d in group)
-                if queues or (family and family.queues):
-                    queued += queues
-                    continue
                 candidates += 1
                 if name in released:
                     direct += 1
                     served[name].append(name)
-                elif not (family and family.holds) and (targets := reach.through(cls, method.name)):
+                elif not (family and family.serial) and (targets := reach.through(cls, method.name)):
                     through += 1
                     for target in targets:
                         served[target].append(name)
@@ -653,7 +642,6 @@ class _Planner:
             direct=direct,
             through=through,
             kept=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
-            queued=queued,
         )
         decisions = [replace(d, served=tuple(sorted(served.get(d.python, ())))) if d.action == "release" else d for d in decisions]
         return coverage, decisions

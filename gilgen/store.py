@@ -25,7 +25,7 @@ from gilgen.errors import ArtefactError, StoreError
 
 Record = TypeVar("Record")
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised whenever a record of `model.py` changes its shape, so that older artefacts are refused."""
 
 

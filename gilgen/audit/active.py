@@ -11,14 +11,14 @@ from gilgen.model import Plan
 def with_shims(audit: Audit, plan: Plan) -> Audit:
     """The same audit after activation.
 
-    A wrapper that releases by itself still does; its shim only adds the guard. One that holds releases if
-    the C++ function that it ends in has a shim. Where that shim takes the GIL back, it holds whatever it did before.
+    A wrapper that releases by itself still does; its shim only adds the claim. One that holds releases if
+    the C++ function that it ends in has a shim.
     """
     direct: dict[str, set[str]] = {}
     through: dict[str, str] = {}
     for decision in plan.decisions:
-        direct.setdefault(decision.python, set()).add(decision.action)
-        if decision.action == "release":
+        direct.setdefault(decision.python, set()).add("keep" if decision.action == "keep" else "release")
+        if decision.action != "keep":
             for name in decision.served:
                 if name != decision.python:
                     through.setdefault(name, decision.python)
@@ -27,10 +27,8 @@ def with_shims(audit: Audit, plan: Plan) -> Audit:
     for wrapper in audit.wrappers:
         changed = wrapper
         actions = direct.get(wrapper.name, set()) if wrapper.kind in {"method", "function"} else set()
-        if wrapper.verdict != "holds" and actions == {"hold"}:
-            changed = msgspec.structs.replace(wrapper, verdict="holds", reason="its shim takes the GIL back")
-        elif wrapper.verdict == "releases" and "release" in actions:
-            changed = msgspec.structs.replace(wrapper, reason=f"{wrapper.reason}; its shim adds the guard")
+        if wrapper.verdict == "releases" and "release" in actions:
+            changed = msgspec.structs.replace(wrapper, reason=f"{wrapper.reason}; its shim adds the claim")
         elif wrapper.verdict != "releases" and "release" in actions:
             only = actions == {"release"}
             changed = msgspec.structs.replace(wrapper, verdict="releases" if only else "mixed", reason="its shim releases" if only else "a shim releases some of its overloads")

@@ -64,14 +64,13 @@ def _show_step(step: explain.Step) -> None:
         _say(f"                 {_some([f'{slots.library} {slots.vtable} + {slots.got}' for slots in most])}")
     what = {
         "release": "release the GIL",
-        "queue": "keep it, and wait for calls that work on the same objects",
-        "hold": "hold it, and take it back where it was released",
+        "serialize": "release the GIL, and claim the library that is not thread-safe",
         "keep": "keep it",
     }[decision.action]
     _say(f"  decision       {what} ({decision.reason})")
     _say(f"                 {decision.why}")
     if decision.action != "keep":
-        _say(f"  guard          {decision.guard}" + (f": this {decision.walker} and the filters upstream of it" if decision.walker else ""))
+        _say(f"  claims         {CLAIMS[decision.guard]}")
 
 
 def _some(names: Sequence[str]) -> str:

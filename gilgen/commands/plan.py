@@ -59,9 +59,8 @@ def _show(record: Plan) -> None:
         f"{coverage.through} end in one, {coverage.candidates - coverage.direct - coverage.through} are kept."
     )
     common.output.print(f"{len(released)} C++ functions are released, in {sum(decision.copies for decision in released)} definitions.")
-    queueing = sum(decision.action == "queue" for decision in record.decisions)
-    holding = sum(decision.action == "hold" for decision in record.decisions)
-    common.output.print(f"{queueing} more keep the GIL and wait for calls on the same objects; {holding} take it back, for what is not thread-safe.\n")
+    serialized = sum(decision.action == "serialize" for decision in record.decisions)
+    common.output.print(f"{serialized} more run one at a time, in libraries that are not thread-safe.\n")
     for notice in filter(None, (record.headers.notice, *record.notices)):
         common.output.print(f"{notice}\n", soft_wrap=True, markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")

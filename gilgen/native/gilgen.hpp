@@ -34,17 +34,16 @@ struct HiddenResult {
     ~HiddenResult() {}
 };
 
-// What a call takes hold of while it runs, so that calls on shared objects still queue.
-enum class Guard : std::uint8_t { none, object, pipeline, data };
+// What a call claims while it runs: nothing, its object, the filters upstream as well, or all that its objects lead to.
+enum class Guard : std::uint8_t { none, object, pipeline, closure };
 
 // One C++ function of the plan.
 struct Method {
     const char* symbol;   // its mangled name
-    std::uint8_t walker;  // how to find the filters upstream of `this`: an index into `walkers`
-    bool releases;        // false: its calls only queue with those that do, and keep the GIL or take it back
+    bool object;          // `this` is an object that can be followed
     std::uint32_t first;  // the first of its entries
     std::uint32_t copies; // how many: one for each library that defines the symbol
-    std::atomic<Guard> guard; // what its calls take hold of; set at activation
+    std::atomic<Guard> guard; // what its calls claim; set at activation
 };
 
 // One definition of such a function, in one library: what it must be for its shim to stand before it.
@@ -59,12 +58,9 @@ struct Definition {
 struct Entry {
     std::atomic<void*> original;
     std::atomic<std::uint64_t> released; // calls from Python during which the GIL was released
-    std::atomic<std::uint64_t> guarded;  // calls that took the guard and left the GIL as it was
-    std::atomic<std::uint64_t> waited;   // calls that had to wait for another on the same objects
-    std::atomic<std::uint64_t> waited_ns; // how long they waited, all together
-    std::atomic<std::uint64_t> longest_ns; // and the one that waited longest
-    std::atomic<std::uint64_t> kept;     // calls that kept the GIL, because those in their way were inside callbacks of
-                                         // Python's; or took it back, because what they enter counts on it
+    std::atomic<std::uint64_t> guarded;  // calls whose wrapper had released it already
+    std::atomic<std::uint64_t> kept;     // calls that kept the GIL: those in their way were inside callbacks of Python's
+    std::atomic<std::uint64_t> shortly;  // calls that kept it because they were expected to be short
     std::atomic<std::uint64_t> passed;   // calls from C++; counted only when built with GILGEN_COUNT
     Method const* method;
 
@@ -96,15 +92,16 @@ struct Python {
 };
 extern Python python;
 
-class Released;
+struct Claim;
 
 // What this thread is inside of. Plain data with a constant initialiser: reading it costs one load.
 struct Thread {
-    Released* outermost; // the shim that this thread entered first, if any
-    void* state;         // its Python thread state while it is inside
+    Claim* claim;          // of the innermost call that this thread made without the GIL, if any
+    void* state;           // its Python thread state while it has one
+    std::uint32_t library; // how often it is inside the library that is not thread-safe
     std::uint32_t foreign; // so many calls more it is taken for a thread that Python does not know
 };
-extern __thread Thread thread;
+extern __thread Thread thread __attribute__((tls_model("initial-exec")));
 
 // Whether this is a thread that C++ made and Python does not know. Asking costs more than all else on
 // the way through, so the answer holds for a while. A thread that comes to Python in that time keeps the
@@ -136,8 +133,8 @@ extern Running running;
 // the GIL. Without it a call that holds the GIL, as the wheel's own do, would meet one that was released.
 extern std::atomic<bool> draining;
 
-// What a call does about the GIL: it passes through, releases it, or only takes the guard.
-enum class Way : std::uint8_t { through, release, guard };
+// What a call does about the GIL: it passes through; it may release it; or its wrapper has, and only the claim is missing.
+enum class Way : std::uint8_t { through, release, claim };
 
 // Asked first by every shim, so that a call which passes through needs no frame: it ends in a jump.
 // `state` is set to this thread's Python thread state when the way is to release.
@@ -145,7 +142,7 @@ inline Way way_of(Entry& entry, void*& state)
 {
     state = nullptr;
     if (!known_foreign()) {
-        bool const nested = thread.outermost != nullptr;
+        bool const nested = thread.claim != nullptr;
         void* const current = python.current();
         bool const holds = nested ? current == thread.state // a callback of Python's has taken it back
                                   : current && (python.current_is_own || (!foreign() && current == python.own()));
@@ -153,7 +150,7 @@ inline Way way_of(Entry& entry, void*& state)
             state = current;
             return Way::release;
         }
-        if (!nested && entry.method->guard.load(std::memory_order_relaxed) != Guard::none && !foreign()) return Way::guard;
+        if (!nested && entry.method->guard.load(std::memory_order_relaxed) != Guard::none && !foreign()) return Way::claim;
     }
 #ifdef GILGEN_COUNT
     entry.passed.fetch_add(1, std::memory_order_relaxed);
@@ -161,24 +158,15 @@ inline Way way_of(Entry& entry, void*& state)
     return Way::through;
 }
 
-// Brackets one call: takes the guard, releases the GIL if this thread holds it, and undoes both.
+// Brackets one call: claims what it works on, releases the GIL if this thread holds it, and undoes both.
 //
-// Only a Python thread's outermost call takes the guard, whether or not a wrapper has released the GIL
-// already; C++ worker threads never do. A call nested in a released one finds the GIL gone and passes
-// straight through; one made by a Python callback holds the GIL again, so it releases, but never waits.
-//
-// While a thread is inside, it is away in C++, or visits Python: a callback, or what a callback calls. A
-// visitor does nothing to its objects, and comes away again only with the GIL. So another thread's call on
-// them need not wait for it: it goes on and keeps the GIL, which is what every call of the plain wheel does.
-// A callback may therefore wait for another thread, whatever that one calls.
+// Claims belong to the wrapped call that Python made (gate.hpp): where the gate has seen none, the GIL is kept. A call nested in
+// a released one finds the GIL gone and passes straight through; one made by a Python callback holds the GIL again, and claims
+// in its turn. The claim ends only when this thread has the GIL again, so that nobody meets the call between the two.
 class Released {
 public:
     // `state`: this thread's, when it holds the GIL.
     Released(Entry& entry, void* self, void* state) { begin(entry, self, state); }
-
-    // Told by the functions of visits.cpp, always with the GIL.
-    void visits_python();
-    void leaves_python() { away_.store(true, std::memory_order_relaxed); }
 
     // CPython up to 3.13 ends a daemon thread that wants the GIL during shutdown by unwinding it, so
     // this destructor must let an unwinding through.
@@ -187,37 +175,22 @@ public:
     Released(Released const&) = delete;
     Released& operator=(Released const&) = delete;
 
-    // Whether it is one of `running`, and of which count.
-    bool counted() const { return counted_; }
-    bool holds() const { return holds_; }
-
 private:
-    friend class Claims;
-
     void begin(Entry& entry, void* self, void* state);
     void end();
-    bool claim(Entry& entry, void* self, bool holds);
-    void find(void** objects, int count);
-    void let_go();
-
-    static constexpr int inline_capacity = 12;
 
     // All set by `begin`.
-    void* state_;       // what PyEval_SaveThread gave, to be restored
-    void** objects_;    // what this call has taken hold of, or wants to; null when nothing
-    int object_count_;
-    bool holds_;        // this thread holds the GIL all the while
-    bool claimed_;      // it has taken hold
-    bool counted_;      // it is one of `running`
-    std::atomic<bool> away_; // this thread is in C++ without the GIL
-    unsigned long ident_;    // whose call it is, as Python's threading.get_ident has it
-    Released* next_;    // in the list of claims
-    Released* previous_;
-    void* inline_objects_[inline_capacity];
+    Entry* entry_;
+    void* state_;  // what PyEval_SaveThread gave, to be restored
+    Claim* claim_;
+    std::uint64_t began_;
+    std::uint32_t key_;
+    bool counted_; // it is one of `running`
 };
 
-// Asked first by the shims of code that counts on the GIL: whether Python knows this thread. A thread that C++ made
-// passes through; who waits for it may hold the GIL. `state` is set to this thread's state where it holds the GIL.
+// Asked first by the shims of code that is not thread-safe: whether Python knows this thread. A thread that C++ made
+// passes through: who waits for it is inside a call that has claimed the library. `state` is set to this thread's state where it
+// holds the GIL.
 inline bool pythons(Entry& entry, void*& state)
 {
     void* const own = python.own();
@@ -232,24 +205,17 @@ inline bool pythons(Entry& entry, void*& state)
     return false;
 }
 
-// While it lives, this thread holds the GIL, whoever released it, and the shims that it meets pass through: just
-// as in the plain wheel. It stands inside a `Released`, which takes the guard first where the call is the outermost.
-//
-// A thread that has taken the GIL back visits Python, for the guard. It works on its objects all the same, but
-// nobody else who may go on meanwhile can run without the GIL.
-class Held {
+// While it lives, no other thread is inside the toolkit's libraries that are not thread-safe. It stands inside a `Released`.
+class LibraryClaim {
 public:
-    // `state`: this thread's, when it holds the GIL.
-    Held(Entry& entry, void* state);
-    ~Held() noexcept(false);
+    LibraryClaim();
+    ~LibraryClaim() noexcept(false);
 
-    Held(Held const&) = delete;
-    Held& operator=(Held const&) = delete;
+    LibraryClaim(LibraryClaim const&) = delete;
+    LibraryClaim& operator=(LibraryClaim const&) = delete;
 
 private:
-    bool const taken_; // it was taken back here
-    int found_ = 0;    // what PyGILState_Ensure gave
-    void* before_;     // what `thread.state` was
+    Claim* claim_;
 };
 
 } // namespace gilgen

@@ -1,6 +1,7 @@
 // What Python calls, through ctypes: plain C functions, plain data.
+#include "claims.hpp"
 #include "gilgen.hpp"
-#include "guard.hpp"
+#include "objects.hpp"
 #include "rebind.hpp"
 
 #include <algorithm>
@@ -9,17 +10,54 @@
 
 // Hands over Python's functions, the toolkit's libraries, and what the definitions in them must be. Called once,
 // before anything is bound.
-EXPORT void gilgen_start(gilgen::Python const* functions, gilgen::Known const* libraries, std::uint32_t count,
-                         gilgen::Definition const* definitions)
+EXPORT void gilgen_start(gilgen::Python const* functions, gilgen::PythonObjects const* objects, gilgen::Known const* libraries,
+                         std::uint32_t count, gilgen::Definition const* definitions)
 {
     gilgen::python = *functions;
+    gilgen::python_objects = *objects;
     gilgen::know(libraries, count, definitions);
     gilgen::watch_forks();
 }
 
-// What the calls of each method take hold of, in the order of the table.
-EXPORT void gilgen_set_guards(std::uint8_t const* guards)
+// One fact about the toolkit, as the configuration gives it: about methods ("passes", "Abort*"), or about a class.
+EXPORT void gilgen_know(char const* what, char const* name, std::int64_t number)
 {
+    if (number < 0) gilgen::know_method(what, name);
+    else gilgen::know_class(name, what, static_cast<std::uint32_t>(number));
+}
+
+// The base of the toolkit's Python types, and where their objects hold the pointer to C++.
+EXPORT void gilgen_know_type(void* type, std::uint32_t offset)
+{
+    gilgen::know_type(type, offset);
+}
+
+// Puts stubs before all functions in the dictionary of a module. 0 where no memory for them is to be had.
+EXPORT std::uint32_t gilgen_gate(void* dictionary)
+{
+    return gilgen::gate_module(dictionary);
+}
+
+EXPORT void gilgen_gate_again(std::uint8_t late)
+{
+    gilgen::activated_late = gilgen::activated_late || late;
+    gilgen::gate_again();
+}
+
+EXPORT void gilgen_ungate()
+{
+    gilgen::ungate();
+}
+
+EXPORT std::uint32_t gilgen_gated()
+{
+    return gilgen::gated_count();
+}
+
+// What calls of each method claim, in the order of the table, and how far calls at the gate look.
+EXPORT void gilgen_set_guards(std::uint8_t const* guards, std::uint8_t gate)
+{
+    gilgen::gate_guard.store(static_cast<gilgen::Guard>(gate));
     for (std::uint32_t i = 0; i < gilgen::method_count; ++i) {
         gilgen::methods[i].guard.store(static_cast<gilgen::Guard>(guards[i]));
     }
@@ -40,10 +78,8 @@ EXPORT void gilgen_unbind()
 struct Counts {
     std::uint64_t released;
     std::uint64_t guarded;
-    std::uint64_t waited;
-    std::uint64_t waited_ns;
-    std::uint64_t longest_ns;
     std::uint64_t kept;
+    std::uint64_t shortly;
     std::uint64_t passed;
     std::uint32_t bound;
 };
@@ -58,10 +94,8 @@ EXPORT void gilgen_counts(Counts* counts)
         Counts& method = counts[entry.method - gilgen::methods];
         method.released += entry.released.load(std::memory_order_relaxed);
         method.guarded += entry.guarded.load(std::memory_order_relaxed);
-        method.waited += entry.waited.load(std::memory_order_relaxed);
-        method.waited_ns += entry.waited_ns.load(std::memory_order_relaxed);
-        method.longest_ns = std::max(method.longest_ns, entry.longest_ns.load(std::memory_order_relaxed));
         method.kept += entry.kept.load(std::memory_order_relaxed);
+        method.shortly += entry.shortly.load(std::memory_order_relaxed);
         method.passed += entry.passed.load(std::memory_order_relaxed);
         method.bound += entry.original.load(std::memory_order_relaxed) != nullptr;
     }
@@ -82,7 +116,7 @@ EXPORT std::uint32_t gilgen_running()
 // The same without the calling thread; it may be in a callback.
 EXPORT std::uint32_t gilgen_running_elsewhere()
 {
-    return gilgen_running() - (gilgen::thread.outermost && gilgen::thread.outermost->counted() ? 1 : 0);
+    return gilgen_running() - (gilgen::thread.claim ? 1 : 0);
 }
 
 // How many other threads are inside a call that others may have to wait for.
@@ -107,6 +141,39 @@ EXPORT std::int32_t gilgen_waiting()
 EXPORT unsigned long gilgen_holder(void* object)
 {
     return gilgen::holder(object);
+}
+
+// Who works on what a Python object leads to.
+EXPORT gilgen::Busy gilgen_who_has(void* object)
+{
+    bool anything = false;
+    void* const found = gilgen::cpp_object(object, anything);
+    return found ? gilgen::who_has(found) : gilgen::Busy{0, nullptr, 0};
+}
+
+// The exception that calls raise instead of waiting; null: they wait.
+EXPORT void gilgen_raise_busy(void* exception)
+{
+    gilgen::busy_exception = exception;
+}
+
+// Which calls waited for which: as many as fit into `into`.
+EXPORT std::uint32_t gilgen_pairs(gilgen::Pair* into, std::uint32_t capacity)
+{
+    return gilgen::pairs(into, capacity);
+}
+
+struct Waits {
+    std::uint64_t count;
+    std::uint64_t nanoseconds;
+    std::uint64_t deferred;
+    std::uint64_t shortly;
+};
+
+EXPORT Waits gilgen_waits()
+{
+    auto const& all = gilgen::waited;
+    return {all.gate_waits.load(), all.gate_ns.load(), all.deferred.load(), all.shortly.load()};
 }
 
 EXPORT char const* gilgen_refusal(std::uint32_t index)

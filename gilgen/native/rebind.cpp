@@ -6,7 +6,7 @@
 #include "rebind.hpp"
 
 #include "gilgen.hpp"
-#include "guard.hpp"
+#include "objects.hpp"
 #include "visits.hpp"
 
 #include <dlfcn.h>
@@ -155,6 +155,8 @@ struct Wanted {
     Method const* method; // null for what follows
     void** walker;
     int destructor; // an index into `destructors`, or -1
+    int interposed; // an index into `interposed`, or -1
+    bool optional;
 };
 
 std::vector<Wanted> const& wanted()
@@ -162,12 +164,17 @@ std::vector<Wanted> const& wanted()
     static std::vector<Wanted> const list = [] {
         std::vector<Wanted> all;
         for (std::uint32_t i = 0; i < method_count; ++i) {
-            all.push_back({methods[i].symbol, gnu_hash_of(methods[i].symbol), &methods[i], nullptr, -1});
+            all.push_back({methods[i].symbol, gnu_hash_of(methods[i].symbol), &methods[i], nullptr, -1, -1, false});
         }
         for (int i = 0; walker_symbols[i]; ++i) {
-            all.push_back({walker_symbols[i], gnu_hash_of(walker_symbols[i]), nullptr, &walker_functions[i], -1});
+            bool const optional = *walker_symbols[i] == '?';
+            char const* const symbol = walker_symbols[i] + optional;
+            all.push_back({symbol, gnu_hash_of(symbol), nullptr, &walker_functions[i], -1, -1, optional});
         }
-        for (int i = 0; destructors[i]; ++i) all.push_back({destructors[i], gnu_hash_of(destructors[i]), nullptr, nullptr, i});
+        for (int i = 0; destructors[i].symbol; ++i) all.push_back({destructors[i].symbol, gnu_hash_of(destructors[i].symbol), nullptr, nullptr, i, -1, true});
+        for (std::uint32_t i = 0; i < interposed_count; ++i) {
+            all.push_back({interposed[i].symbol, gnu_hash_of(interposed[i].symbol), nullptr, nullptr, -1, static_cast<int>(i), true});
+        }
         return all;
     }();
     return list;
@@ -212,6 +219,7 @@ struct Matches {
     std::unordered_map<std::uint32_t, Method const*> by_symbol;
     std::unordered_map<std::uint32_t, Hook const*> hooks;
     std::unordered_map<std::uint32_t, int> destructors;
+    std::unordered_map<std::uint32_t, Interposed*> interposed;
     std::unordered_map<Address, Method const*> by_address;
     std::unordered_map<Method const*, Address> defined;
 };
@@ -228,6 +236,10 @@ void note_found(Image const& image, bool caller, std::uint32_t index, Wanted con
         matches.destructors.emplace(index, name.destructor);
         return;
     }
+    if (name.interposed >= 0) {
+        matches.interposed.emplace(index, &interposed[name.interposed]);
+        return;
+    }
     if (caller) {
         if (name.method) matches.by_symbol.emplace(index, name.method);
         return;
@@ -235,7 +247,7 @@ void note_found(Image const& image, bool caller, std::uint32_t index, Wanted con
     ElfW(Sym) const& symbol = image.symbols[index];
     if (symbol.st_shndx == SHN_UNDEF) return;
     Address const address = image.base + symbol.st_value;
-    if (!in_any(image.code, address)) return;
+    if (!in_any(image.code, address) && !(name.walker && ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT)) return;
     if (name.walker) {
         if (!*name.walker) *name.walker = reinterpret_cast<void*>(address);
     } else {
@@ -284,7 +296,12 @@ void match_listed(Image const& image, bool caller, std::uint32_t end, Matches& m
         }
         if (name[0] != '_' || name[1] != 'Z') continue;
         auto const found = by_name.find(name);
-        if (found == by_name.end()) continue;
+        if (found == by_name.end()) {
+            for (std::uint32_t i = 0; i < interposed_count; ++i) {
+                if (std::strcmp(interposed[i].symbol, name) == 0) matches.interposed.emplace(index, &interposed[i]);
+            }
+            continue;
+        }
         matches.by_symbol.emplace(index, found->second);
         if (!caller && image.symbols[index].st_shndx != SHN_UNDEF) {
             note_definition(matches, found->second, image.base + image.symbols[index].st_value);
@@ -326,6 +343,13 @@ struct Slot {
     void* before;
     Range relro;
 };
+
+// The code of the toolkit's libraries, in order; kept when they are unbound, because what was gated stays.
+std::vector<Range>& all_code()
+{
+    static auto* const all = new std::vector<Range>;
+    return *all;
+}
 
 // All that was done, so that it can be undone; and the definitions that are what the shims were made for.
 // Never destroyed: `unbind` may come when the process is already ending.
@@ -416,7 +440,7 @@ public:
     void bind(bool symbolic)
     {
         protect(image_.relro, PROT_READ | PROT_WRITE);
-        if (!matches_.by_symbol.empty() || !matches_.hooks.empty() || !matches_.destructors.empty()) {
+        if (!matches_.by_symbol.empty() || !matches_.hooks.empty() || !matches_.destructors.empty() || !matches_.interposed.empty()) {
             std::size_t const first = std::min(image_.leading_relative, image_.relocation_count);
             bind_named(image_.relocations + first, image_.relocation_count - first);
             bind_named(image_.plt, image_.plt_count);
@@ -439,6 +463,8 @@ private:
             auto const found = matches_.by_symbol.find(index);
             if (found != matches_.by_symbol.end()) {
                 rebind(*found->second, where, stored ? bound_.vtable : bound_.got, type == plt_relocation);
+            } else if (auto const other = matches_.interposed.find(index); other != matches_.interposed.end()) {
+                rebind_interposed(*other->second, where, type == plt_relocation);
             } else if (stored) {
                 auto const destructor = matches_.destructors.find(index);
                 if (destructor != matches_.destructors.end()) rebind_destructor(destructor->second, where);
@@ -497,6 +523,15 @@ private:
     {
         void* const before = value_at(where);
         if (before == hook.original() || (before && lazy && is_own_code(before))) write(where, before, hook.replacement, bound_.hooks);
+    }
+
+    void rebind_interposed(Interposed& function, Address where, bool lazy)
+    {
+        void* before = value_at(where);
+        void* const leads_to = before && lazy && is_own_code(before) && image_.handle ? dlsym(image_.handle, function.symbol) : before;
+        if (!leads_to || (function.original && function.original != leads_to)) return; // another copy of it: it stays as it is
+        function.original = leads_to;
+        write(where, before, function.replacement, bound_.hooks);
     }
 
     void rebind_destructor(int which, Address where)
@@ -599,11 +634,14 @@ Bound bind()
     for (Loaded& loaded : round.libraries) {
         if (!loaded.known) continue;
         // From now on its slots are ours to restore, so it must stay: it is marked never to be unloaded.
+        all_code().insert(all_code().end(), loaded.image.code.begin(), loaded.image.code.end());
         loaded.image.handle = dlopen(loaded.image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
         Library(loaded.image, loaded.matches, round.bound).bind(loaded.known->symbolic != 0 && !loaded.caller);
         ++round.bound.libraries;
     }
-    walkers_ready = std::all_of(wanted().begin(), wanted().end(), [](Wanted const& name) { return !name.walker || *name.walker; });
+    std::sort(all_code().begin(), all_code().end(), [](Range const& a, Range const& b) { return a.begin < b.begin; });
+    all_code().erase(std::unique(all_code().begin(), all_code().end(), [](Range const& a, Range const& b) { return a.begin == b.begin; }), all_code().end());
+    walkers_ready = std::all_of(wanted().begin(), wanted().end(), [](Wanted const& name) { return !name.walker || name.optional || *name.walker; });
     bound = true;
     return round.bound;
 }
@@ -624,6 +662,13 @@ void unbind()
     state().slots.clear();
     state().seen.clear();
     state().confirmed.clear();
+}
+
+bool is_toolkit_code(void const* address)
+{
+    auto const at = reinterpret_cast<Address>(address);
+    auto const after = std::upper_bound(all_code().begin(), all_code().end(), at, [](Address key, Range const& range) { return key < range.begin; });
+    return after != all_code().begin() && (after - 1)->holds(at);
 }
 
 char const* refusal(std::uint32_t index)

@@ -43,4 +43,12 @@ char const* refusal(std::uint32_t index);
 // Whether there is anything to put back.
 extern std::atomic<bool> bound;
 
+// The symbols that the toolkit's part needs from its libraries; those that begin with a question mark it can do without.
+extern char const* const walker_symbols[]; // ends with a null
+extern void* walker_functions[];           // parallel to it
+extern std::atomic<bool> walkers_ready;    // all that it needs were found
+
+void restore(void* state); // release.cpp
+void stay_away_at_the_end();
+
 } // namespace gilgen

@@ -1,10 +1,11 @@
 // Releasing the GIL around one call, and taking it back.
 #include "gilgen.hpp"
 
-#include "guard.hpp"
+#include "claims.hpp"
+#include "expected.hpp"
+#include "gate.hpp"
 #include "rebind.hpp"
 
-#include <pthread.h>
 #include <unistd.h>
 
 namespace gilgen {
@@ -14,6 +15,7 @@ __thread Thread thread;
 
 Running running;
 std::atomic<bool> draining{false};
+std::atomic<Guard> gate_guard{Guard::closure};
 
 namespace {
 
@@ -24,60 +26,92 @@ void change(std::atomic<Count>& count, Count by)
     count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-char thread_that_keeps;
-
 } // namespace
-
-// A thread that keeps the GIL in a shim has no other state than this one there, so calls nested in its call
-// pass through as well.
-void* const keeps_the_gil = &thread_that_keeps;
 
 void Released::begin(Entry& entry, void* self, void* state)
 {
-    holds_ = state != nullptr;
+    entry_ = &entry;
     state_ = nullptr;
-    objects_ = nullptr;
-    claimed_ = false;
+    claim_ = nullptr;
     counted_ = false;
-    bool releases = holds_ && entry.method->releases && !draining.load(std::memory_order_relaxed);
-    bool const outermost = !thread.outermost;
-    if (outermost) {
-        thread.outermost = this;
-        thread.state = holds_ ? state : python.own();
-        ident_ = pthread_self();
-        away_.store(!holds_ || releases, std::memory_order_relaxed);
-        bool const guarded = claim(entry, self, holds_);
-        releases = releases && guarded;
-        if (!releases) {
-            if (guarded) entry.guarded.fetch_add(1, std::memory_order_relaxed);
-            if (holds_) thread.state = keeps_the_gil;
-        }
-        counted_ = releases || !holds_;
-        if (counted_) holds_ ? change(running.held_the_gil, 1u) : static_cast<void>(running.came_without.fetch_add(1));
-    } else if (releases) {
-        thread.outermost->leaves_python();
+    began_ = 0;
+    Method const& method = *entry.method;
+    Wanted_objects wanted;
+    wanted.guard = method.guard.load(std::memory_order_relaxed);
+    wanted.releases = true;
+    wanted.self = self && method.object ? self : nullptr;
+    wanted.what = method.symbol;
+    bool const called = inside_wrapped_call();
+    wanted.call = called ? frame : nullptr;
+    if (called && gated_of(frame->record).name) wanted.what = gated_of(frame->record).name;
+    if (!state) {
+        // The wrapper has released the GIL in a way that was not seen. It is taken back while objects are looked at.
+        if (thread.claim) return;
+        int const found = python.ensure();
+        thread.state = python.current();
+        claim_ = claim(wanted);
+        if (claim_) change(entry.guarded, std::uint64_t{1});
+        counted_ = claim_ != nullptr;
+        if (counted_) change(running.held_the_gil, 1u);
+        python.release(found);
+        return;
     }
-    if (releases) {
-        change(entry.released, std::uint64_t{1});
-        state_ = python.save();
+    if (!called || frame->flags & frame_keeps || draining.load(std::memory_order_relaxed)) {
+        change(entry.kept, std::uint64_t{1});
+        return;
     }
-    if (outermost && entry.method->walker) give_head_start();
+    key_ = 0;
+    if (self && method.object && expected_short(entry, self, *frame, key_)) {
+        change(entry.shortly, std::uint64_t{1});
+        waited.shortly.fetch_add(1, std::memory_order_relaxed);
+        began_ = key_ ? clock_ns() : 0;
+        return;
+    }
+    claim_ = claim(wanted);
+    if (!claim_) {
+        frame->flags |= frame_keeps;
+        change(entry.kept, std::uint64_t{1});
+        return;
+    }
+    change(entry.released, std::uint64_t{1});
+    change(running.held_the_gil, 1u);
+    counted_ = true;
+    thread.state = state;
+    began_ = clock_ns();
+    state_ = python.save();
+    if (!claim_->fills.empty()) fill_first(*claim_);
 }
 
 void Released::end()
 {
-    let_go();
-    bool const outermost = thread.outermost == this;
-    if (outermost) {
-        thread = {};
-        end_head_start();
+    std::uint64_t const ended = began_ ? clock_ns() : 0;
+    if (state_) {
+        restore(state_);
+        note_turn(clock_ns() - ended);
     }
-    if (state_) restore(state_);
-    if (counted_) {
-        holds_ ? change(running.held_the_gil, -1u) : static_cast<void>(running.came_without.fetch_sub(1));
-    } else if (state_ && !outermost) {
-        thread.outermost->visits_python();
-    }
+    if (began_ && key_) note_duration(key_, ended - began_);
+    if (!claim_) return;
+    int found = 0;
+    bool const taken_back = !state_;
+    if (taken_back) found = python.ensure();
+    if (!claim_->fills.empty()) note_fills(*claim_);
+    leave(claim_);
+    if (counted_) change(running.held_the_gil, -1u);
+    if (gilgen_busy.load(std::memory_order_relaxed)) give_back_deferred();
+    if (taken_back) python.release(found);
+}
+
+LibraryClaim::LibraryClaim()
+{
+    void* const current = python.current();
+    bool const holds = current && (python.current_is_own || current == python.own());
+    claim_ = claim_library(holds);
+}
+
+LibraryClaim::~LibraryClaim() noexcept(false)
+{
+    --thread.library;
+    if (claim_) leave(claim_);
 }
 
 // A thread that comes back while Python shuts down would be unwound through the toolkit's frames,

@@ -1,33 +1,39 @@
-// The filters upstream of an ITK process object and the data that has no filter, found with ITK's own exported functions.
-#include "guard.hpp"
+// What ITK's objects lead to, found with ITK's own exported functions.
+#include "closure.hpp"
+#include "objects.hpp"
+#include "rebind.hpp"
 #include "visits.hpp"
 
-#include <algorithm>
-#include <iterator>
+#include <cstring>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace gilgen {
 
+enum Function { get_inputs, get_source, unregister, register_, get_outputs, get_mtime };
 char const* const walker_symbols[] = {
     "_ZN3itk13ProcessObject9GetInputsEv",   // std::vector<DataObject::Pointer> ProcessObject::GetInputs()
     "_ZNK3itk10DataObject9GetSourceEv",     // SmartPointer<ProcessObject> DataObject::GetSource() const
     "_ZNK3itk6Object10UnRegisterEv",        // void Object::UnRegister() const
+    "?_ZNK3itk6Object8RegisterEv",          // void Object::Register() const
+    "?_ZN3itk13ProcessObject10GetOutputsEv", // std::vector<DataObject::Pointer> ProcessObject::GetOutputs()
     nullptr,
 };
-void* walker_functions[3];
+void* walker_functions[sizeof walker_symbols / sizeof walker_symbols[0] - 1];
 
-// They close a file of HDF5's, which is not thread-safe. itk::PyCommand takes the GIL itself.
-char const* const destructors[] = {
-    "_ZN3itk11HDF5ImageIOD0Ev",
-    "_ZN3itk11HDF5ImageIOD1Ev",
-    "_ZN3itk11MINCImageIOD0Ev",
-    "_ZN3itk11MINCImageIOD1Ev",
-    "_ZN3itk23HDF5TransformIOTemplateIdED0Ev",
-    "_ZN3itk23HDF5TransformIOTemplateIdED1Ev",
-    "_ZN3itk23HDF5TransformIOTemplateIfED0Ev",
-    "_ZN3itk23HDF5TransformIOTemplateIfED1Ev",
-    nullptr,
+// They close a file of HDF5's. itk::PyCommand takes the GIL itself.
+Destructor const destructors[] = {
+    {"_ZN3itk11HDF5ImageIOD0Ev", true},
+    {"_ZN3itk11MINCImageIOD0Ev", true},
+    {"_ZN3itk23HDF5TransformIOTemplateIdED0Ev", true},
+    {"_ZN3itk23HDF5TransformIOTemplateIfED0Ev", true},
+    {nullptr, false},
 };
+
+Interposed interposed[] = {{nullptr, nullptr, nullptr}};
+std::uint32_t const interposed_count = 0;
+bool const links_are_followed = false;
 
 namespace {
 
@@ -38,48 +44,183 @@ struct Reference {
     Reference(Reference const&) = delete;
     ~Reference()
     {
-        if (object) reinterpret_cast<void (*)(void*)>(walker_functions[2])(object);
+        if (object) reinterpret_cast<void (*)(void*)>(walker_functions[unregister])(object);
     }
 };
 
-void nothing(void*, Found&, bool) {}
+enum : std::uint32_t { is_object = 1, is_process = 2, is_data = 4 };
 
 // Adds the filter that makes `data`; false where there is none.
-bool add_source(void* data, Found& found)
+bool add_source(void* data, Closure& closure)
 {
-    Reference const source = reinterpret_cast<Reference (*)(void*)>(walker_functions[1])(data);
-    if (source.object) found.add(source.object);
+    Reference const source = reinterpret_cast<Reference (*)(void*)>(walker_functions[get_source])(data);
+    if (source.object) closure.add(whole_object(source.object), Mode::changes);
     return source.object != nullptr;
 }
 
-// Breadth first over the inputs; `found` doubles as the queue.
-void upstream_of(std::size_t next, Found& found, bool data)
+void walk_process(void* process, Class const& of, Closure& closure)
 {
-    std::vector<void*> leaves;
-    for (; next < found.size(); ++next) {
-        auto const inputs = reinterpret_cast<std::vector<Reference> (*)(void*)>(walker_functions[0])(found[next]);
+    {
+        auto const inputs = reinterpret_cast<std::vector<Reference> (*)(void*)>(walker_functions[get_inputs])(process);
         for (Reference const& input : inputs) {
-            if (input.object && !add_source(input.object, found)) leaves.push_back(input.object);
+            if (!input.object) continue;
+            void* const data = whole_object(input.object);
+            bool const made = add_source(data, closure);
+            if (!closure.pipeline) closure.add(data, made || of.changes_inputs ? Mode::changes : Mode::reads);
         }
     }
-    if (!data) return;
-    for (void* const leaf : leaves) found.add(leaf);
-}
-
-void upstream_of_process(void*, Found& found, bool data)
-{
-    upstream_of(found.size() - 1, found, data);
-}
-
-void upstream_of_data_object(void* self, Found& found, bool data)
-{
-    std::size_t const first = found.size();
-    add_source(self, found);
-    upstream_of(first, found, data);
+    if (closure.pipeline || !walker_functions[get_outputs]) return;
+    auto const outputs = reinterpret_cast<std::vector<Reference> (*)(void*)>(walker_functions[get_outputs])(process);
+    for (Reference const& output : outputs) {
+        if (output.object) closure.add(whole_object(output.object), Mode::changes);
+    }
 }
 
 } // namespace
 
-Walker const walkers[] = {nothing, upstream_of_process, upstream_of_data_object};
+std::uint32_t const kind_object = is_object, kind_data = 0;
+
+std::uint32_t kinds_of(char const* mangled)
+{
+    if (std::strcmp(mangled, "N3itk11LightObjectE") == 0) return is_object;
+    if (std::strcmp(mangled, "N3itk13ProcessObjectE") == 0) return is_process;
+    if (std::strcmp(mangled, "N3itk10DataObjectE") == 0) return is_data;
+    return 0;
+}
+
+void walk(void* object, Class const& of, Mode, Closure& closure)
+{
+    if (!walkers_ready.load(std::memory_order_relaxed)) {
+        closure.whole = closure.whole || !closure.nothing_whole;
+        return;
+    }
+    if (of.kinds & is_process) walk_process(object, of, closure);
+    if (of.kinds & is_data) add_source(object, closure);
+}
+
+std::uint64_t modified(void*)
+{
+    return 0;
+}
+
+void fill(void*, std::uint8_t) {}
+
+void retain(void* object)
+{
+    reinterpret_cast<void (*)(void*)>(walker_functions[register_])(object);
+}
+
+void give_back(void* object)
+{
+    // Virtual: the object's own module destroys it.
+    static std::ptrdiff_t slot = -1;
+    auto const* const table = *static_cast<void* const* const*>(object);
+    for (std::ptrdiff_t i = 0; slot < 0 && i < 16; ++i) slot = table[i] == walker_functions[unregister] ? i : -1;
+    reinterpret_cast<void (*)(void*)>(slot < 0 ? walker_functions[unregister] : table[slot])(object);
+}
+
+// ------------------------------------------------------------------------------- Python's objects
+
+void know_type(void*, std::uint32_t) {}
+
+namespace {
+
+// Where SWIG's structures hold what is read here (swigpyrun.swg): SwigPyObject, swig_type_info, SwigPyClientData.
+struct SwigObject {
+    std::intptr_t references;
+    void* type;
+    void* pointer;
+    struct Info* info;
+};
+
+struct Info {
+    char const* name; // "_p_itk__ImageT_float_3_t"
+    char const* text;
+    void* cast_down;
+    void* casts;
+    void** client; // its first word is the proxy class
+};
+
+enum class Sort : std::uint8_t { object, plain, anything };
+
+char const* last_part(void* type)
+{
+    char const* const full = static_cast<char const* const*>(type)[3]; // tp_name
+    char const* const dot = std::strrchr(full, '.');
+    return dot ? dot + 1 : full;
+}
+
+bool derives_from_light_object(void* type)
+{
+    void* const order = static_cast<void**>(type)[43]; // tp_mro
+    if (!order) return false;
+    auto const size = static_cast<std::intptr_t*>(order)[2];
+    for (std::intptr_t i = 0; i < size; ++i) {
+        if (std::strcmp(last_part(static_cast<void**>(order)[3 + i]), "itkLightObject") == 0) return true;
+    }
+    return false;
+}
+
+// Plain values lead to nothing: numbers, indices, regions, matrices. What holds smart pointers may lead anywhere.
+Sort sort_of(Info const* info)
+{
+    if (info->client && *info->client && derives_from_light_object(*info->client)) return Sort::object;
+    std::string_view const name = info->name;
+    return name.find("SmartPointer") != name.npos ? Sort::anything : Sort::plain;
+}
+
+} // namespace
+
+void* cpp_object(void* object, bool& anything)
+{
+    static auto* const proxies = new std::unordered_map<void*, bool>; // by Python type: whether it has a `this`
+    void* const type = type_of(object);
+    void* held = nullptr;
+    if (std::strcmp(last_part(type), "SwigPyObject") != 0) {
+        auto known = proxies->find(type);
+        if (known == proxies->end()) {
+            bool const itk = std::strstr(static_cast<char const* const*>(type)[3], "itk") || derives_from_light_object(type);
+            known = proxies->emplace(type, itk).first;
+        }
+        if (!known->second) return nullptr;
+        void *kind, *value, *trace;
+        python_objects.fetch_error(&kind, &value, &trace);
+        held = python_objects.get_attribute(object, "this");
+        python_objects.restore_error(kind, value, trace);
+        if (!held) return nullptr;
+        object = held;
+    }
+    void* found = nullptr;
+    if (std::strcmp(last_part(type_of(object)), "SwigPyObject") == 0) {
+        auto const* const swig = static_cast<SwigObject const*>(static_cast<void const*>(object));
+        Sort const sort = swig->pointer && swig->info ? sort_of(swig->info) : Sort::plain;
+        if (sort == Sort::object) found = whole_object(swig->pointer);
+        if (sort == Sort::anything) anything = true;
+    }
+    if (held) python_objects.drop(held);
+    return found;
+}
+
+char const* method_name(char const* function)
+{
+    char const* const bar = std::strchr(function, '_');
+    return bar && bar != function ? bar + 1 : function;
+}
+
+bool takes_objects(char const* documentation)
+{
+    // "_arg: itkInterpolateImageFunctionID2D *"
+    for (char const* at = documentation; (at = std::strstr(at, ": itk")); ++at) {
+        char const* const end = std::strchr(at, '\n');
+        std::string_view const line(at, end ? static_cast<std::size_t>(end - at) : std::strlen(at));
+        if (line.find('*') != line.npos) return true;
+    }
+    return false;
+}
+
+bool returns_object(char const*)
+{
+    return false; // what a filter hands out is its output, or was put in
+}
 
 } // namespace gilgen

@@ -1,9 +1,11 @@
 // A toolkit comes back to Python through PyGILState_Ensure (observers, Python algorithms), and its wrappers
-// leave it by themselves through PyEval_SaveThread. Where the thread is inside a shim, the guard is told.
+// leave it by themselves through PyEval_SaveThread.
 #include "visits.hpp"
 
+#include "claims.hpp"
+#include "gate.hpp"
 #include "gilgen.hpp"
-#include "guard.hpp"
+#include "rebind.hpp"
 
 #include <utility>
 
@@ -16,33 +18,70 @@ constexpr int unlocked = 1;
 int ensure()
 {
     int const found = python.ensure();
-    if (found == unlocked && thread.outermost) thread.outermost->visits_python();
+    if (found == unlocked && thread.claim) visits_python(*thread.claim);
     return found;
 }
 
 void release(int found)
 {
-    if (found == unlocked && thread.outermost) thread.outermost->leaves_python();
+    if (found == unlocked && thread.claim) leaves_python(*thread.claim);
     python.release(found);
 }
 
+// What `save` gives a wrapper whose call keeps the GIL after all.
+char kept_gil;
+
+// A wrapper releases by itself. Its call claims what it works on, as one does that a shim releases.
 void* save()
 {
-    if (thread.outermost) thread.outermost->leaves_python();
-    return python.save();
+    if (!inside_wrapped_call()) return python.save();
+    if (frame->flags & frame_keeps || draining.load(std::memory_order_relaxed)) return &kept_gil;
+    Gated const& function = gated_of(frame->record);
+    Wanted_objects wanted;
+    wanted.guard = function.loops ? Guard::none : gate_guard.load(std::memory_order_relaxed);
+    if (wanted.guard == Guard::none) return python.save();
+    wanted.call = frame;
+    wanted.lenient = wanted.releases = true;
+    wanted.what = function.name;
+    Claim* const own = claim(wanted);
+    if (!own) {
+        frame->flags |= frame_keeps;
+        return &kept_gil;
+    }
+    if (own->items.empty()) { // the wrapped call has no object of the toolkit's: the shim that it comes to claims its own
+        leave(own);
+        return python.save();
+    }
+    frame->claim = own;
+    running.held_the_gil.fetch_add(1);
+    thread.state = python.current();
+    void* const state = python.save();
+    if (!own->fills.empty()) fill_first(*own);
+    return state;
 }
 
 void restore_for_wrapper(void* state)
 {
+    if (state == &kept_gil) return;
     python.restore(state);
-    if (thread.outermost) thread.outermost->visits_python();
+    if (!inside_wrapped_call() || !frame->claim) return;
+    Claim* const own = static_cast<Claim*>(frame->claim);
+    frame->claim = nullptr;
+    if (!own->fills.empty()) note_fills(*own);
+    leave(own);
+    running.held_the_gil.fetch_sub(1);
+    if (gilgen_busy.load(std::memory_order_relaxed)) give_back_deferred();
 }
 
 template <int which>
 void destroy(void* self)
 {
     auto const original = reinterpret_cast<void (*)(void*)>(destructor_originals[which]);
-    if (!thread.outermost) return original(self);
+    if (destructors[which].claims_library) {
+        LibraryClaim const library;
+        return original(self);
+    }
+    if (!thread.claim) return original(self);
     stay_away_at_the_end();
     int const found = ensure();
     original(self);
@@ -62,23 +101,6 @@ constexpr Replacements replacements_of(std::index_sequence<which...>)
 }
 
 } // namespace
-
-Held::Held(Entry& entry, void* state) : taken_(!state)
-{
-    if (taken_) {
-        entry.kept.fetch_add(1, std::memory_order_relaxed);
-        stay_away_at_the_end();
-        found_ = ensure();
-    }
-    before_ = thread.state;
-    thread.state = keeps_the_gil;
-}
-
-Held::~Held() noexcept(false)
-{
-    thread.state = before_;
-    if (taken_) release(found_);
-}
 
 Hook const hooks[] = {
     {"PyGILState_Ensure", address(ensure), [] { return address(python.ensure); }},

@@ -24,10 +24,9 @@ class Family:
     behind: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     signature: tuple[str, ...] = ()
-    guard: Guard = "pipeline"
+    guard: Guard = "closure"
     contained: bool = False
-    queues: bool = False
-    holds: bool = False
+    serial: bool = False
 
     def covers(self, ancestry: frozenset[str], method: str, parameters: str) -> bool:
         """Whether this family names a method, given its class with all ancestors and its parameters as text."""
@@ -110,8 +109,7 @@ def _family(entry: dict[str, Any]) -> Family:
         behind=tuple(entry.get("behind", ())),
         excluded=tuple(entry.get("except", ())),
         signature=tuple(entry.get("signature", ())),
-        guard=entry.get("guard", "pipeline"),
+        guard=entry.get("guard", "closure"),
         contained=entry.get("contained", False),
-        queues=entry.get("queues", False),
-        holds=entry.get("holds", False),
+        serial=entry.get("serial", False),
     )

@@ -83,10 +83,8 @@ class Toolkit(Protocol):
 
     name: str
     debian: DebianPackages
-    walkers: tuple[str, ...]
-    """How the native guard finds the filters upstream, by name, in the order of `native/upstream_*.cpp`."""
-    walked: dict[str, str]
-    """The C++ class that each of `walkers` takes an object for."""
+    root_class: str
+    """The C++ class that all objects derive from whose connections the native part can follow."""
     check_macros: tuple[str, ...]
     """Macros with which a compiler reads its headers, and no more of them than declarations where that can be had."""
     wrappers_hold_code: bool
@@ -111,9 +109,6 @@ class Toolkit(Protocol):
 
     def clang_flags(self, headers: Headers) -> list[str]:
         """Flags for libclang, include folders among them."""
-
-    def walker_of(self, ancestry: frozenset[str]) -> str:
-        """Which of `walkers` serves a class, given its name and those of all its ancestors."""
 
     def exposed(self, installation: Installation) -> tuple[ExposedClass, ...]:
         """Every class and method that the installed package exposes to Python, without importing into this process."""

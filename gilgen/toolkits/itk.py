@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from pathlib import Path
-from typing import ClassVar
 
 from gilgen.model import Headers
 from gilgen.toolkits import installed
@@ -27,8 +26,7 @@ class Itk:
     debian = DebianPackages("libinsighttoolkit5-dev", ("libeigen3-dev",), ("eigen3",))
     header_dirs = ("ITK-*", "")
     sdk = ""
-    walkers = ("", "process", "data")
-    walked: ClassVar[dict[str, str]] = {"process": "itk::ProcessObject", "data": "itk::DataObject"}
+    root_class = "itk::LightObject"
     check_macros = ("ITK_MANUAL_INSTANTIATION",)
     wrappers_hold_code = True
     releasing_witness = ""
@@ -59,12 +57,6 @@ class Itk:
         """The include folders. Eigen is a system's, so that its thousands of templates are passed over."""
         system = [flag for folder in headers.includes for flag in ("-isystem", folder)]
         return ["-I", headers.root, *system]
-
-    def walker_of(self, ancestry: frozenset[str]) -> str:
-        """Process objects know their inputs; data knows the process object that makes it."""
-        if "itk::ProcessObject" in ancestry:
-            return "process"
-        return "data" if "itk::DataObject" in ancestry else ""
 
     def exposed(self, installation: Installation) -> tuple[ExposedClass, ...]:
         """From the Python files of the wrapping: SWIG's proxy classes, and the tables of C++ names beside them."""

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 from gilgen.errors import ToolkitNotFoundError
 from gilgen.model import Headers
@@ -48,8 +47,7 @@ class Vtk:
     debian = DebianPackages("libvtk9-dev")
     header_dirs = ("vtk-9*", "")
     sdk = "vtk_sdk"
-    walkers = ("", "algorithm", "executive")
-    walked: ClassVar[dict[str, str]] = {"algorithm": "vtkAlgorithm", "executive": "vtkExecutive"}
+    root_class = "vtkObjectBase"
     check_macros = ("VTK_DEPRECATION_LEVEL=0",)
     wrappers_hold_code = False
     releasing_witness = "vtkAlgorithm.Update"
@@ -87,12 +85,6 @@ class Vtk:
         words = [f'-D{hint}=__attribute__((annotate("vtk::{hint[4:].lower()}")))' for hint in _FLAG_HINTS]
         calls = [f"-D{hint}=__attribute__((annotate({text})))" for hint, text in _ARGUMENT_HINTS.items()]
         return [*folders, "-DVTK_WRAP_HINTS_DEFINED", "-DVTK_WRAPEXCLUDE_JAVASCRIPT=", *words, *calls]
-
-    def walker_of(self, ancestry: frozenset[str]) -> str:
-        """Algorithms know their inputs; an executive knows its algorithm."""
-        if "vtkAlgorithm" in ancestry:
-            return "algorithm"
-        return "executive" if "vtkExecutive" in ancestry else ""
 
     def exposed(self, installation: Installation) -> tuple[ExposedClass, ...]:
         """Every class and method of the wrappers, by another interpreter that imports all of them.

@@ -1,0 +1,141 @@
+// What a wrapped call may touch: its objects, and all that they lead to.
+//
+// All of this runs with the GIL held. What another call has claimed is never looked into, because that call may be changing
+// it; what nobody has claimed cannot change while the GIL is held.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace gilgen {
+
+// What a call does with an object. Readers go together; one that may fill an object's caches goes together with readers
+// that find them filled, and with no other; one that changes it goes with none.
+enum class Mode : std::uint8_t { reads, fills, changes };
+
+inline bool exclude(Mode one, Mode other)
+{
+    return one == Mode::changes || other == Mode::changes || (one == Mode::fills && other == Mode::fills);
+}
+
+struct Item {
+    std::uintptr_t object;
+    Mode mode;
+};
+
+class Closure;
+
+// What is known of one C++ class, found by its run-time type (Itanium C++ ABI, 2.9.5).
+struct Class {
+    void const* type = nullptr;
+    char const* name = "";        // mangled
+    std::uint32_t kinds = 0;      // of it and all its bases
+    bool reads = false;           // what it leads to is read, once its caches are filled
+    bool changes_inputs = false;  // it may change the data that it is given
+    std::uint8_t fills_first = 0; // caches that can be filled beforehand; bits of the toolkit's own
+    bool needs_nothing = false;   // there are no caches to be filled
+    bool leads_back = false;      // what it is got from belongs to it
+    bool whole = false;           // may lead anywhere
+    bool complete = false;        // all that it leads to is followed without links
+    std::vector<std::uint32_t> members; // where pointers to what it leads to lie
+};
+
+Class const& class_of(void* object);
+
+// Where an object begins whose part `part` is; objects of several bases have several such parts.
+void* whole_object(void* part);
+
+// Asked before an object is looked into: whether that may be done.
+class Gatekeeper {
+public:
+    virtual bool lets_pass(Item& item, Closure& closure) = 0;
+protected:
+    ~Gatekeeper() = default;
+};
+
+class Closure {
+public:
+    Closure() { clear(); }
+    Closure(Closure const&) = delete;
+    Closure& operator=(Closure const&) = delete;
+
+    void clear();
+
+    // Adds an object; one that is there already takes the stronger mode.
+    void add(void* object, Mode mode);
+
+    // Adds one that must not be looked into.
+    void add_alone(std::uintptr_t object, Mode mode);
+
+    // Adds all that the objects lead to. False where `keeper` stopped it.
+    bool follow(Gatekeeper* keeper);
+
+    void sort();
+
+    // For those who add: what the call that asks is made for, and what it may claim as it is.
+    bool whole = false;     // some object may lead anywhere: the whole toolkit
+    bool pipeline = false;  // only filters are followed
+    bool nothing_whole = false; // what is not known counts as nothing: the plain wheel releases this call, too
+    std::uint64_t bytes = 0;
+
+    Item const* begin() const { return items_.data(); }
+    Item const* end() const { return items_.data() + items_.size(); }
+    std::size_t size() const { return items_.size(); }
+
+    // Data that a reader would read, if only its caches were filled.
+    struct Fill {
+        void* data;
+        void const* reader; // its run-time type
+        std::uint8_t first;
+    };
+    std::vector<Fill> fills;
+
+private:
+    std::size_t* slot(std::uintptr_t object);
+    void grow();
+
+    std::vector<Item> items_;
+    std::vector<std::uint8_t> flags_; // parallel: 1 is done, 2 must not be looked into
+    std::vector<std::size_t> table_;  // open addressing: places in `items_`, plus one
+    std::size_t next_ = 0;
+};
+
+// ---------------------------------------------------------------------------- the toolkit's own part
+
+// Adds what an object leads to by itself.
+void walk(void* object, Class const& of, Mode mode, Closure& closure);
+
+// The bits of `Class::kinds` that the mangled name of a class stands for.
+std::uint32_t kinds_of(char const* mangled);
+extern std::uint32_t const kind_object;    // derives from the toolkit's root class
+extern std::uint32_t const kind_data;      // data, and pieces of data: what it leads to is all in `walk`
+
+// When an object was last modified, by the toolkit's own clock, which no two changes share. 0: not to be had.
+std::uint64_t modified(void* object);
+
+// Fills caches of a data object, without the GIL.
+void fill(void* data, std::uint8_t first);
+
+void retain(void* object);
+void give_back(void* object);
+
+// ---------------------------------------------------------------------------- what Python has connected
+
+// `from` may lead to `to` from now on.
+void link(void* from, void* to);
+extern bool const links_are_followed; // false: nobody says when an object is destroyed, so what has a link may lead anywhere
+void forget(void* object);   // it was destroyed; also called without the GIL
+void note_born(void* object);
+extern bool activated_late;  // objects may have been connected before the gate could see it
+
+// Whether a data object's caches, as this reader needs them, were filled when it was as it is now.
+bool filled(void* data, void const* reader);
+void note_filled(void* data, void const* reader, std::uint64_t when);
+
+// One fact about classes, as the configuration gives it.
+void know_class(char const* mangled, char const* what, std::uint32_t number);
+
+} // namespace gilgen
