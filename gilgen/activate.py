@@ -416,13 +416,13 @@ class _Shims:
         self._take_out(self.native.gilgen_claimed_elsewhere)
 
     def end(self) -> None:
-        """At the program's end: deactivate, and wait for what daemon threads are in the middle of.
+        """At the program's end: deactivate, and wait for calls of daemon threads that would have held the GIL.
 
-        A call that held the GIL would have kept the program from ending before it returned. One that released
-        it would go on while C++ takes its globals down, and crash.
+        The plain wheel's program cannot end before such a call returns. One that is released would go on while C++ takes
+        its globals down, and crash. What the plain wheel releases by itself is left to run, as there.
         """
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.005))  # else a daemon thread may keep the GIL that it gets here
-        self._take_out(self.native.gilgen_running_elsewhere)
+        self._take_out(self.native.gilgen_held_elsewhere)
 
     def _take_out(self, others: Callable[[], int]) -> None:
         self.native.gilgen_drain(ctypes.c_uint8(1))
@@ -476,6 +476,15 @@ class _Shims:
 
 
 _lock = threading.RLock()
+"""Held while toolkits are activated, bound or asked. A forked child gets a new one: whoever held it is not there."""
+
+
+def _new_lock() -> None:
+    global _lock  # noqa: PLW0603 - the only way to leave a lock behind
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
 _shims: dict[str, _Shims] = {}
 
 
@@ -528,7 +537,7 @@ def _load(toolkit: str) -> _Shims:
             native.gilgen_method_count.restype = ctypes.c_uint32
             native.gilgen_definition_count.restype = ctypes.c_uint32
             native.gilgen_running.restype = ctypes.c_uint32
-            native.gilgen_running_elsewhere.restype = ctypes.c_uint32
+            native.gilgen_held_elsewhere.restype = ctypes.c_uint32
             native.gilgen_claimed_elsewhere.restype = ctypes.c_uint32
             native.gilgen_waiting.restype = ctypes.c_int32
             native.gilgen_refusal.restype = ctypes.c_char_p

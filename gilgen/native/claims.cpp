@@ -661,11 +661,13 @@ int waiting()
     return list.waiters.load();
 }
 
-std::uint32_t claimed_elsewhere()
+std::uint32_t claimed_elsewhere(bool held)
 {
     std::uint32_t found = 0;
     Locked locked;
-    for (Claim const* claim = list.first; claim; claim = claim->next) found += claim->owner != &thread && claim->doing != Doing::waits;
+    for (Claim const* claim = list.first; claim; claim = claim->next) {
+        found += claim->owner != &thread && (held ? claim->doing == Doing::runs && !claim->lenient : claim->doing != Doing::waits);
+    }
     return found;
 }
 

@@ -87,7 +87,8 @@ extern void* busy_exception; // a call that would wait at the gate raises this i
 
 unsigned long holder(void* object);
 int waiting();
-std::uint32_t claimed_elsewhere();
+// Calls of other threads that have claims; with `held` only those that run and that the plain wheel would hold the GIL for.
+std::uint32_t claimed_elsewhere(bool held);
 void watch_forks();
 void register_thread();
 extern std::atomic<Guard> gate_guard; // how far calls at the gate look

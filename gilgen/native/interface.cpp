@@ -122,7 +122,13 @@ EXPORT std::uint32_t gilgen_running_elsewhere()
 // How many other threads are inside a call that others may have to wait for.
 EXPORT std::uint32_t gilgen_claimed_elsewhere()
 {
-    return gilgen::claimed_elsewhere();
+    return gilgen::claimed_elsewhere(false);
+}
+
+// The same without those during which the plain wheel lets others run: a program that ends does not wait for them.
+EXPORT std::uint32_t gilgen_held_elsewhere()
+{
+    return gilgen::claimed_elsewhere(true);
 }
 
 // Where `running` lies: two counts whose sum is how many threads run without the GIL.

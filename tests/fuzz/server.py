@@ -1,0 +1,135 @@
+"""The process that has imported a toolkit, and forks a child for each program: importing takes much longer than a program.
+
+It reads one JSON request a line from its standard input and writes one JSON answer a line to its standard output.
+It starts no thread and calls nothing of the toolkit; the shims are activated in the child.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fuzz import execute
+from fuzz.catalogue import Catalogue
+from fuzz.draw import draw
+from fuzz.outcome import CANNOT_ACTIVATE
+from fuzz.program import Program
+
+ORDERS = {"plain": "threads", "activated": "threads", "serial": "serial", "stepped": "stepped"}
+"""The modes, and how each runs the threads. All but "activated" run the plain toolkit."""
+
+GRACE_SECONDS = 5.0
+"""What a child gets to write its stacks before it is killed."""
+
+MOST_TEXT = 6000
+"""Characters of a child's standard error that an answer keeps."""
+
+
+def load(toolkit: str) -> Catalogue:
+    """The catalogue of a toolkit, which imports the toolkit."""
+    catalogue: Catalogue = importlib.import_module(f"fuzz.{toolkit}_catalogue").CATALOGUE
+    return catalogue
+
+
+def main(toolkit: str) -> None:
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a toolkit prints is no answer
+    importlib.import_module("gilgen")
+    catalogue = load(toolkit)
+    print(json.dumps({"ready": toolkit, "features": catalogue.features}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        result = drawn(request, catalogue) if "seed" in request else answer(request, catalogue)
+        print(json.dumps(result), file=answers, flush=True)
+
+
+def drawn(request: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """The program of a seed."""
+    return draw(catalogue, request["seed"], request["features"]).as_json()
+
+
+def answer(request: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """Run one program in a child, and say how it ended."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    begin = time.perf_counter()
+    try:
+        child = os.fork()
+        if child == 0:
+            work(request, catalogue, folder)
+        hung = wait(child, request["deadline"])
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        result = folder / "result.json"
+        ended: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
+        ended |= {"hung": hung, "code": code, "seconds": time.perf_counter() - begin}
+        ended["text"] = (folder / "err.txt").read_text(errors="replace")[-MOST_TEXT:] if code or hung else ""
+        return ended
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait(child: int, deadline: float) -> bool:
+    """Wait for a child to end; one that is not ready in time writes its stacks and is killed. Returns whether it was."""
+    handle = os.pidfd_open(child)
+    try:
+        if select.select([handle], [], [], deadline)[0]:
+            return False
+        os.kill(child, signal.SIGUSR1)
+        if not select.select([handle], [], [], GRACE_SECONDS)[0]:
+            os.kill(child, signal.SIGKILL)
+        return True
+    finally:
+        os.close(handle)
+
+
+def work(request: dict[str, Any], catalogue: Catalogue, folder: Path) -> None:
+    """What the child does; it does not return."""
+    code = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        out = os.open(folder / "err.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+        os.environ["FUZZ_FILES"] = str(folder)
+        faulthandler.enable(out)
+        faulthandler.register(signal.SIGUSR1, out, all_threads=True)
+        if request["mode"] == "activated":
+            code = CANNOT_ACTIVATE
+            activate(catalogue.toolkit, request["guard"])
+            code = 1
+        execute.prepare()
+        findings = execute.run(Program.from_json(request["program"]), catalogue, ORDERS[request["mode"]])
+        partial = folder / "partial.json"
+        partial.write_text(json.dumps({"calls": findings.calls, "wrong": findings.wrong, "samples": findings.samples}))
+        partial.rename(folder / "result.json")
+        code = 0
+    except BaseException:  # noqa: BLE001 - the child of a fork must not return into the server's loop
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def activate(toolkit: str, guard: str) -> None:
+    """Put the shims into this process."""
+    gilgen = importlib.import_module("gilgen")
+    gilgen.activate(toolkit, **({"guard": guard} if guard else {}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
