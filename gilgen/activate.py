@@ -381,6 +381,8 @@ class _Shims:
         """Hand the native part what is known of the toolkit's methods and classes."""
         for fact in claims.facts(self.manifest.toolkit):
             self.native.gilgen_know(fact.what.encode(), fact.name.encode(), ctypes.c_int64(fact.number))
+        for name in sorted({shim.python.rpartition(".")[2] for shim in self.manifest.shims}):
+            self.native.gilgen_know(b"prepares", name.encode(), ctypes.c_int64(-1))
         self.facts_told = True
 
     def bind(self) -> None:

@@ -213,8 +213,17 @@ void add_objects(Frame const& call, Closure& closure, Guard guard)
     }
 }
 
+// What is asked of a wrapped call's objects.
+struct Wanted {
+    Guard guard = Guard::closure;
+    Frame* call = nullptr;    // null: only `self`
+    void* self = nullptr;
+    bool lenient = false;
+    char const* what = "";
+};
+
 // All that is wanted, into `closure`. False where another call stopped it.
-bool gather(Wanted_objects const& wanted, Closure& closure, Keeper& keeper)
+bool gather(Wanted const& wanted, Closure& closure, Keeper& keeper)
 {
     closure.clear();
     if (wanted.guard == Guard::none) return true;
@@ -242,27 +251,17 @@ bool gather(Wanted_objects const& wanted, Closure& closure, Keeper& keeper)
 }
 
 // Whether another thread is in the middle of a wrapped call on these objects, with the GIL: it waits for it now, in a callback
-// or where the wrapper came to Python.
-bool in_the_middle(Closure const& closure)
+// or where the wrapper came to Python. Its objects may be half changed, so they are not looked into: where it was not found out
+// before what the call may touch, it may be anything.
+bool in_the_middle(Claim const& mine)
 {
-    static thread_local Closure others;
     for (Member const* member = list.members; member; member = member->next) {
         if (member->thread == &thread) continue;
-        Claim const* const claim = member->thread->claim;
-        if (claim && claim->doing == Doing::runs) continue; // what it has is in its claim
         for (Frame const* call = *member->frame; call && call != member->root; call = call->outer) {
             if (call->flags & frame_waits || gated_of(call->record).loops) continue;
-            others.clear();
-            others.nothing_whole = true;
-            add_objects(*call, others, Guard::closure);
-            others.follow(nullptr);
-            others.sort();
-            for (Item const& item : others) {
-                for (Item const& mine : closure) {
-                    if (mine.object == item.object && exclude(mine.mode, item.mode)) return true;
-                }
-            }
-            if (closure.whole && others.size()) return true;
+            auto const* const theirs = static_cast<Claim const*>(call->claim);
+            if (theirs && theirs->listed && theirs->doing == Doing::runs) continue; // it is in the list
+            if (!theirs || meet(mine, *theirs)) return true;
         }
     }
     return false;
@@ -283,7 +282,7 @@ Claim* take()
     if (!claim) claim = new Claim;
     claim->owner = &thread;
     claim->thread = pthread_self();
-    claim->whole = claim->lenient = false;
+    claim->whole = claim->lenient = claim->alone = false;
     claim->doing = Doing::waits;
     claim->listed = false;
     claim->waits_for = "";
@@ -377,87 +376,174 @@ Way_in wait_for(Claim& waiter, bool in_turn, std::chrono::steady_clock::time_poi
     return way;
 }
 
+class Waited_for {
+public:
+    void begin(char const* holder)
+    {
+        if (!began_) began_ = now();
+        holder_ = holder;
+    }
+
+    void end(char const* waiter) const
+    {
+        if (!began_) return;
+        list.tell(); // others may have queued behind it
+        std::uint64_t const taken = now() - began_;
+        waited.gate_waits.fetch_add(1, std::memory_order_relaxed);
+        waited.gate_ns.fetch_add(taken, std::memory_order_relaxed);
+        note_wait(waiter, holder_, taken);
+    }
+
+private:
+    std::uint64_t began_ = 0;
+    char const* holder_ = "";
+};
+
+using Deadline = std::chrono::steady_clock::time_point;
+constexpr Deadline never = Deadline::max();
+
+bool is_over(Deadline deadline)
+{
+    return deadline != never && std::chrono::steady_clock::now() >= deadline;
+}
+
+bool raise_busy(char const* waiter, char const* holder)
+{
+    char text[256];
+    std::snprintf(text, sizeof text, "%s has to wait for %s, which another thread runs on the same objects", waiter, holder);
+    python_objects.set_error(busy_exception, text);
+    return false;
+}
+
 // Gathers what is wanted into `own`, and waits until nothing is in its way. The GIL is held before and after; in between not.
-Way_in settle(Wanted_objects const& wanted, Claim& own)
+// False where it raised instead of waiting.
+bool settle(Wanted const& wanted, Claim& own, Way_in& way)
 {
     Closure& closure = scratch();
     bool const in_turn = !thread.claim; // who is inside already must not queue behind those that wait for it
     own.what = wanted.what;
     own.lenient = wanted.lenient;
-    own.outer = thread.claim;
-    auto deadline = std::chrono::steady_clock::time_point::max();
-    std::uint64_t began = 0;
-    char const* holder = "";
-    bool refused = false;
-    Way_in way;
+    Deadline deadline = never;
+    Waited_for wait;
     for (;;) {
         {
             Locked locked;
             Keeper keeper(&own, in_turn, wanted.lenient);
             bool const passed = gather(wanted, closure, keeper);
             way = !passed ? Way_in::taken : keeper.visited ? Way_in::visited : Way_in::open;
-            if (way == Way_in::open && wanted.releases && list.members && in_the_middle(closure)) way = Way_in::visited;
-            bool const late = deadline != std::chrono::steady_clock::time_point::max() && std::chrono::steady_clock::now() >= deadline;
-            bool const over = way == Way_in::open || !may_wait() || (way == Way_in::visited && (late || !keeper.visited));
-            if (over) {
-                list.remove(own);
-                if (way == Way_in::open && wanted.releases) {
-                    fill_claim(own, closure);
-                    own.fills = closure.fills;
-                    own.bytes = closure.bytes;
-                    own.doing = Doing::runs;
-                    own.since = now();
-                    list.add(own);
-                }
-                break;
-            }
-            if (!wanted.releases && busy_exception && way == Way_in::taken) {
-                list.remove(own);
-                holder = keeper.taken->what;
-                refused = true;
-                break;
-            }
             fill_claim(own, closure);
-            if (!own.listed) list.add(own);
+            if (way == Way_in::open || !may_wait() || (way == Way_in::visited && is_over(deadline))) {
+                list.remove(own);
+                own.fills = closure.fills;
+                own.bytes = closure.bytes;
+                break;
+            }
             Claim const* const in_way = keeper.taken ? keeper.taken : keeper.visited;
-            holder = own.waits_for = in_way ? in_way->what : "";
+            own.waits_for = in_way->what;
+            if (wanted.call && busy_exception && way == Way_in::taken) {
+                list.remove(own);
+                return raise_busy(wanted.what, own.waits_for);
+            }
+            if (!own.listed) list.add(own);
         }
-        if (!began) began = now();
-        if (!wanted.releases) wanted.call->flags |= frame_waits;
+        wait.begin(own.waits_for);
+        if (wanted.call) wanted.call->flags |= frame_waits;
         void* const state = python.save();
         wait_for(own, in_turn, deadline);
         restore(state);
-        if (!wanted.releases) wanted.call->flags &= ~frame_waits;
+        if (wanted.call) wanted.call->flags &= ~frame_waits;
     }
-    if (refused) {
-        char text[256];
-        std::snprintf(text, sizeof text, "%s has to wait for %s, which another thread runs on the same objects", wanted.what, holder);
-        python_objects.set_error(busy_exception, text);
+    wait.end(wanted.what);
+    return true;
+}
+
+// Puts a claim into the list, when nothing is in its way. The GIL is held before and after. False where those in its way visit
+// Python, or are in the middle of calls with the GIL.
+bool enlist(Claim& own)
+{
+    bool const in_turn = !thread.claim;
+    Deadline deadline = never;
+    Waited_for wait;
+    bool entered = false;
+    own.doing = Doing::waits;
+    for (;;) {
+        {
+            Locked locked;
+            Way_in const way = way_of(own, in_turn);
+            entered = way == Way_in::open && !in_the_middle(own);
+            if (way != Way_in::taken || !may_wait()) {
+                if (entered) {
+                    own.doing = Doing::runs;
+                    own.since = now();
+                    own.outer = thread.claim;
+                    if (!own.listed) list.add(own);
+                } else {
+                    list.remove(own);
+                }
+                break;
+            }
+            if (!own.listed) list.add(own);
+        }
+        wait.begin("");
+        void* const state = python.save();
+        wait_for(own, in_turn, deadline);
+        restore(state);
     }
-    if (began) {
-        list.tell(); // others may have queued behind it
-        std::uint64_t const taken = now() - began;
-        waited.gate_waits.fetch_add(1, std::memory_order_relaxed);
-        waited.gate_ns.fetch_add(taken, std::memory_order_relaxed);
-        note_wait(wanted.what, holder, taken);
-    }
-    return way;
+    wait.end(own.what);
+    if (entered) thread.claim = &own;
+    return entered;
 }
 
 } // namespace
 
 // ------------------------------------------------------------------------------------ for the shims
 
-Claim* claim(Wanted_objects const& wanted)
+bool prepare(Frame& call, bool lenient)
 {
+    Wanted wanted;
+    wanted.guard = gate_guard.load(std::memory_order_relaxed);
+    wanted.call = &call;
+    wanted.what = gated_of(call.record).name;
+    wanted.lenient = lenient;
     Claim* const own = take();
-    Way_in const way = settle(wanted, *own);
-    if (way == Way_in::open) {
-        thread.claim = own;
-        return own;
+    Way_in way;
+    bool const settled = settle(wanted, *own, way);
+    if (settled && way == Way_in::visited) call.flags |= frame_keeps;
+    call.claim = own;
+    return settled;
+}
+
+Claim* claim(Frame& call, void* self, Guard guard)
+{
+    auto* const own = static_cast<Claim*>(call.claim);
+    if (own->listed) return nullptr;
+    if (self && own->items.empty() && !own->whole) {
+        // The wrapped call has no object of the toolkit's: it is the function's.
+        Wanted wanted;
+        wanted.guard = guard;
+        wanted.self = self;
+        wanted.what = own->what;
+        Way_in way;
+        settle(wanted, *own, way);
+        if (way != Way_in::open) return nullptr;
+        bool const entered = enlist(*own);
+        own->alone = true;
+        return entered ? own : nullptr;
     }
-    Locked locked;
-    put_back(own);
+    return enlist(*own) ? own : nullptr;
+}
+
+Claim* claim_alone(void* self, char const* what, Guard guard)
+{
+    Wanted wanted;
+    wanted.guard = guard;
+    wanted.self = self;
+    wanted.what = what;
+    Claim* const own = take();
+    Way_in way;
+    settle(wanted, *own, way);
+    if (way == Way_in::open && enlist(*own)) return own;
+    put_away(own);
     return nullptr;
 }
 
@@ -467,9 +553,15 @@ void leave(Claim* claim)
     {
         Locked locked;
         list.remove(*claim);
-        put_back(claim);
     }
+    if (claim->alone) claim->items.clear();
     list.tell();
+}
+
+void put_away(Claim* claim)
+{
+    Locked locked;
+    put_back(claim);
 }
 
 namespace {
@@ -483,6 +575,7 @@ Claim* claim_library(bool holds_gil)
         return nullptr;
     }
     Claim* const own = take();
+    own->alone = true;
     own->what = "a library that is not thread-safe";
     own->outer = thread.claim;
     own->items.push_back({reinterpret_cast<std::uintptr_t>(&library_itself), Mode::changes});
@@ -567,17 +660,17 @@ bool pass_gate(Frame& call)
 {
     Gated const& function = gated_of(call.record);
     if (!may_wait() || function.loops) return true;
-    Wanted_objects wanted;
+    Wanted wanted;
     wanted.guard = gate_guard.load(std::memory_order_relaxed);
     if (wanted.guard == Guard::none) return true;
     wanted.call = &call;
     wanted.what = function.name;
     Claim* const own = take();
-    Way_in const way = settle(wanted, *own);
-    if (way == Way_in::visited) call.flags |= frame_keeps;
-    Locked locked;
-    put_back(own);
-    return way != Way_in::taken || !busy_exception;
+    Way_in way;
+    bool const settled = settle(wanted, *own, way);
+    if (settled && way == Way_in::visited) call.flags |= frame_keeps;
+    put_away(own);
+    return settled;
 }
 
 namespace {
@@ -754,9 +847,10 @@ extern "C" __attribute__((visibility("hidden"), used)) int gilgen_before(Frame* 
         if (!objects.own.empty()) defer(*call, objects.own.front());
         return 0;
     }
-    if (gilgen_busy.load(std::memory_order_relaxed) == 0) return 0;
-    give_back_deferred();
-    if (pass_gate(*call)) return 0;
+    bool const busy = gilgen_busy.load(std::memory_order_relaxed) != 0;
+    if (busy) give_back_deferred();
+    bool const prepares = function.prepares && !function.loops && gate_guard.load(std::memory_order_relaxed) != Guard::none;
+    if (prepares ? prepare(*call, function.released_by_wheel) : !busy || pass_gate(*call)) return 0;
     call->arguments[4] = reinterpret_cast<void*>(static_cast<std::intptr_t>(function.failure));
     return 1;
 }
@@ -764,6 +858,10 @@ extern "C" __attribute__((visibility("hidden"), used)) int gilgen_before(Frame* 
 extern "C" __attribute__((visibility("hidden"), used)) void gilgen_after(Frame* call, void* result)
 {
     Gated const& function = gated_of(call->record);
+    if (call->claim) {
+        put_away(static_cast<Claim*>(call->claim));
+        call->claim = nullptr;
+    }
     if (function.entering != Entering::linking) return;
     static thread_local Objects objects;
     bool anything = false;

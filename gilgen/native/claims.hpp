@@ -22,6 +22,7 @@ struct Claim {
     bool lenient = false;           // the plain wheel releases this call as well
     Doing doing = Doing::waits;
     bool listed = false;
+    bool alone = false;             // of the object of one C++ function, not of the wrapped call
     unsigned long thread = 0;       // as threading.get_ident has it
     Thread* owner = nullptr;
     char const* what = "";          // the function's name
@@ -37,22 +38,20 @@ struct Claim {
 // What stands in the way of a call: nothing; only threads that visit Python; or one that runs or came earlier.
 enum class Way_in : std::uint8_t { open, visited, taken };
 
-// What is asked of a wrapped call's objects.
-struct Wanted_objects {
-    Guard guard = Guard::closure;
-    Frame* call = nullptr;    // null: only `self`
-    void* self = nullptr;     // of the C++ function reached, if it is an object that can be followed
-    bool lenient = false;     // the plain wheel releases this call as well
-    bool releases = false;    // it will run without the GIL, so calls that others are in the middle of count
-    char const* what = "";
-};
+// Finds what a wrapped call may claim, before it begins, and waits without the GIL while others have it. `lenient`: the plain wheel
+// releases this call as well. False where it raised instead of waiting.
+bool prepare(Frame& call, bool lenient);
 
-// Claims the objects, waiting without the GIL while others have them. The GIL is held before and after. Null where it may not be
-// claimed, because whoever has them visits Python: the call then keeps the GIL.
-Claim* claim(Wanted_objects const& wanted);
+// Claims what was found, for as long as the GIL is released. `self`: of the C++ function reached, where it can be followed. The GIL
+// is held before and after. Null where it may not be claimed: the call then keeps the GIL.
+Claim* claim(Frame& call, void* self, Guard guard);
+
+// The same for a call that came without the GIL and that no gate has seen.
+Claim* claim_alone(void* self, char const* what, Guard guard);
 
 // Ends a claim. With the GIL held, or where the process ends.
 void leave(Claim* claim);
+void put_away(Claim* claim);
 
 // Claims a library that is not thread-safe; not in turn with the GIL. Null where this thread has it already.
 Claim* claim_library(bool holds_gil);
@@ -67,8 +66,7 @@ void fill_first(Claim& claim);
 // Remembers which caches a call has filled. With the GIL held, before it leaves.
 void note_fills(Claim& claim);
 
-// What the gate asks. Waits as long as another call has what this one may touch.
-// False where it has raised instead.
+// What the gate asks. Waits as long as another call has what this one may touch. False where it has raised instead.
 bool pass_gate(Frame& call);
 
 // Whether something is given up that another call may be using: then a reference is kept, and given back later.

@@ -296,15 +296,23 @@ bool is_stub(void const* address)
 void* entrance_of(Gated const& function)
 {
     if (function.passes) return gilgen_through;
-    return function.entering == Entering::plainly ? gilgen_enter : gilgen_enter_fully;
+    return function.entering == Entering::plainly && !function.prepares ? gilgen_enter : gilgen_enter_fully;
 }
 
 } // namespace
 
-Gated const& gated_of(Record const* record)
+void prepare_from_now_on(Record* record)
+{
+    Gated& function = gated_of(record);
+    if (function.passes || function.prepares) return;
+    function.prepares = true;
+    __atomic_store_n(&record->entrance, entrance_of(function), __ATOMIC_RELEASE);
+}
+
+Gated& gated_of(Record const* record)
 {
     auto const* const first = reinterpret_cast<Record const*>(aligned(reinterpret_cast<std::uintptr_t>(record)));
-    return static_cast<Block const*>(first->original)->functions[static_cast<std::size_t>(record - first)];
+    return static_cast<Block*>(first->original)->functions[static_cast<std::size_t>(record - first)];
 }
 
 bool gate(void** place, Gated const& function)

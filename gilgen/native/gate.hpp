@@ -30,6 +30,8 @@ struct Gated {
     std::uint8_t flags;  // METH_* without METH_CLASS and the like; 0 for what is no method
     std::int8_t failure; // what it returns when it has raised: 0 or -1
     bool passes;         // never waits: it steers what runs
+    bool prepares;       // it may release the GIL: what it claims is found before it begins, while its objects are at rest
+    bool released_by_wheel; // its wrapper releases the GIL by itself
     bool loops;          // an event loop: others work on its objects while it waits
     bool reads_arguments;
     bool links_argument; // its object may lead to its arguments afterwards
@@ -44,13 +46,14 @@ struct Frame {
     Record* record;
     void* arguments[5];
     std::uint64_t flags;
-    void* claim; // while its wrapper has released the GIL
+    void* claim; // what it may claim, where it may release the GIL
 };
 static_assert(sizeof(Frame) == 72 && offsetof(Frame, flags) == 56, "the stubs' machine code has these numbers");
 
 constexpr std::uint64_t frame_keeps = 1;   // this call keeps the GIL: whoever has its objects is inside a callback
 constexpr std::uint64_t frame_waits = 2;   // it waits at the gate, and has not begun
 constexpr std::uint64_t frame_defers = 4;  // an object is being given up that is in use
+constexpr std::uint64_t frame_released = 8; // its wrapper has released the GIL
 
 // This thread's innermost wrapped call; null before its first, `root_frame` between calls.
 extern __thread Frame* frame asm("gilgen_frame") __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -58,7 +61,10 @@ extern __thread Frame root_frame __attribute__((tls_model("initial-exec")));
 
 inline bool inside_wrapped_call() { return frame && frame != &root_frame; }
 
-Gated const& gated_of(Record const* record);
+Gated& gated_of(Record const* record);
+
+// From now on the function is asked what it claims before it begins.
+void prepare_from_now_on(Record* record);
 
 // Puts a stub in the place of `*place`; false where memory that may be executed cannot be had.
 bool gate(void** place, Gated const& function);

@@ -93,6 +93,7 @@ struct Python {
 extern Python python;
 
 struct Claim;
+struct Record;
 
 // What this thread is inside of. Plain data with a constant initialiser: reading it costs one load.
 struct Thread {
@@ -183,8 +184,10 @@ private:
     Entry* entry_;
     void* state_;  // what PyEval_SaveThread gave, to be restored
     Claim* claim_;
+    Record* learning_; // the wrapped function that came here unasked
     std::uint64_t began_;
     std::uint32_t key_;
+    bool alone_;   // the claim is not the wrapped call's
     bool counted_; // it is one of `running`
 };
 

@@ -48,7 +48,7 @@ struct Property { // PyGetSetDef
 // ------------------------------------------------------------------------------------- what is known
 
 struct Methods {
-    std::unordered_set<std::string> passes, loops, reads_arguments, structural, uses, leads_back;
+    std::unordered_set<std::string> passes, prepares, loops, reads_arguments, structural, uses, leads_back;
 };
 
 Methods& methods()
@@ -76,6 +76,7 @@ Gated about_uncached(std::string const& method, bool structural)
     Gated found{};
     found.passes = listed(methods().passes, method);
     found.loops = listed(methods().loops, method);
+    found.prepares = listed(methods().prepares, method);
     found.reads_arguments = begins_as_listed(methods().reads_arguments, method);
     bool const known = structural || begins_as_listed(methods().structural, method);
     found.links_argument = !known && !begins_as_listed(methods().uses, method);
@@ -132,9 +133,10 @@ Gated about_property(char const* name, std::uint32_t flags, bool structural)
     return function;
 }
 
-Gated about_slot(char const* name, Entering entering, std::uint32_t flags = 0, int failure = 0)
+Gated about_slot(char const* name, Entering entering, std::uint32_t flags = 0, int failure = 0, bool prepares = false)
 {
     Gated function{};
+    function.prepares = prepares;
     function.failure = static_cast<std::int8_t>(failure);
     function.name = name;
     function.entering = entering;
@@ -194,7 +196,7 @@ bool gate_type(void* type, std::unordered_set<void*>& seen)
         }
     }
     for (std::size_t const slot : slots) {
-        if (!gate_function(words + slot, about_slot(name, Entering::plainly, slot == call_slot ? takes_tuple : 0, slot == hash_slot || slot == init_slot ? -1 : 0))) return false;
+        if (!gate_function(words + slot, about_slot(name, Entering::plainly, slot == call_slot ? takes_tuple : 0, slot == hash_slot || slot == init_slot ? -1 : 0, slot == call_slot))) return false;
     }
     for (auto const& [suite, count] : suites) {
         void** const functions = static_cast<void**>(words[suite]);
@@ -225,7 +227,7 @@ void know_method(char const* what, char const* name)
 {
     std::string_view const kind = what;
     auto& all = methods();
-    auto& into = kind == "passes" ? all.passes : kind == "loops" ? all.loops : kind == "reads-arguments" ? all.reads_arguments
+    auto& into = kind == "passes" ? all.passes : kind == "prepares" ? all.prepares : kind == "loops" ? all.loops : kind == "reads-arguments" ? all.reads_arguments
         : kind == "uses" ? all.uses : kind == "leads-back" ? all.leads_back : all.structural;
     into.insert(kind == "structural-class" ? std::string("class ") + name : std::string(name));
 }

@@ -26,6 +26,8 @@ void change(std::atomic<Count>& count, Count by)
     count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
+constexpr std::uint64_t learned_after_ns = 1000000;
+
 } // namespace
 
 void Released::begin(Entry& entry, void* self, void* state)
@@ -33,41 +35,51 @@ void Released::begin(Entry& entry, void* self, void* state)
     entry_ = &entry;
     state_ = nullptr;
     claim_ = nullptr;
-    counted_ = false;
+    learning_ = nullptr;
+    counted_ = alone_ = false;
     began_ = 0;
+    key_ = 0;
     Method const& method = *entry.method;
-    Wanted_objects wanted;
-    wanted.guard = method.guard.load(std::memory_order_relaxed);
-    wanted.releases = true;
-    wanted.self = self && method.object ? self : nullptr;
-    wanted.what = method.symbol;
-    bool const called = inside_wrapped_call();
-    wanted.call = called ? frame : nullptr;
-    if (called && gated_of(frame->record).name) wanted.what = gated_of(frame->record).name;
+    Guard const guard = method.guard.load(std::memory_order_relaxed);
+    void* const followed = self && method.object ? self : nullptr;
     if (!state) {
         // The wrapper has released the GIL in a way that was not seen. It is taken back while objects are looked at.
         if (thread.claim) return;
         int const found = python.ensure();
         thread.state = python.current();
-        claim_ = claim(wanted);
+        claim_ = claim_alone(followed, method.symbol, guard);
+        alone_ = claim_ != nullptr;
         if (claim_) change(entry.guarded, std::uint64_t{1});
         counted_ = claim_ != nullptr;
         if (counted_) change(running.held_the_gil, 1u);
         python.release(found);
         return;
     }
-    if (!called || frame->flags & frame_keeps || draining.load(std::memory_order_relaxed)) {
+    if (guard == Guard::none) {
+        change(entry.released, std::uint64_t{1});
+        change(running.held_the_gil, 1u);
+        counted_ = true;
+        state_ = python.save();
+        return;
+    }
+    if (!inside_wrapped_call() || frame->flags & frame_keeps || draining.load(std::memory_order_relaxed)) {
         change(entry.kept, std::uint64_t{1});
         return;
     }
-    key_ = 0;
-    if (self && method.object && expected_short(entry, self, *frame, key_)) {
+    if (!frame->claim) {
+        // Its objects may be half changed by now. If it takes long, the next call of this function is asked before it begins.
+        change(entry.kept, std::uint64_t{1});
+        learning_ = frame->record;
+        began_ = clock_ns();
+        return;
+    }
+    if (expected_short(entry, self, *frame, key_)) {
         change(entry.shortly, std::uint64_t{1});
         waited.shortly.fetch_add(1, std::memory_order_relaxed);
         began_ = key_ ? clock_ns() : 0;
         return;
     }
-    claim_ = claim(wanted);
+    claim_ = claim(*frame, followed, guard);
     if (!claim_) {
         frame->flags |= frame_keeps;
         change(entry.kept, std::uint64_t{1});
@@ -89,13 +101,18 @@ void Released::end()
         restore(state_);
         note_turn(clock_ns() - ended);
     }
+    if (learning_ && ended - began_ > learned_after_ns) prepare_from_now_on(learning_);
     if (began_ && key_) note_duration(key_, ended - began_);
-    if (!claim_) return;
+    if (!claim_) {
+        if (counted_) change(running.held_the_gil, -1u);
+        return;
+    }
     int found = 0;
     bool const taken_back = !state_;
     if (taken_back) found = python.ensure();
     if (!claim_->fills.empty()) note_fills(*claim_);
     leave(claim_);
+    if (alone_) put_away(claim_);
     if (counted_) change(running.held_the_gil, -1u);
     if (gilgen_busy.load(std::memory_order_relaxed)) give_back_deferred();
     if (taken_back) python.release(found);
@@ -111,7 +128,9 @@ LibraryClaim::LibraryClaim()
 LibraryClaim::~LibraryClaim() noexcept(false)
 {
     --thread.library;
-    if (claim_) leave(claim_);
+    if (!claim_) return;
+    leave(claim_);
+    put_away(claim_);
 }
 
 // A thread that comes back while Python shuts down would be unwound through the toolkit's frames,

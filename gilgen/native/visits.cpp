@@ -36,23 +36,19 @@ void* save()
 {
     if (!inside_wrapped_call()) return python.save();
     if (frame->flags & frame_keeps || draining.load(std::memory_order_relaxed)) return &kept_gil;
-    Gated const& function = gated_of(frame->record);
-    Wanted_objects wanted;
-    wanted.guard = function.loops ? Guard::none : gate_guard.load(std::memory_order_relaxed);
-    if (wanted.guard == Guard::none) return python.save();
-    wanted.call = frame;
-    wanted.lenient = wanted.releases = true;
-    wanted.what = function.name;
-    Claim* const own = claim(wanted);
-    if (!own) {
+    Gated& function = gated_of(frame->record);
+    if (function.loops || gate_guard.load(std::memory_order_relaxed) == Guard::none) return python.save();
+    if (!frame->claim) prepare(*frame, true); // it begins only now, so its objects are at rest
+    function.released_by_wheel = true;
+    prepare_from_now_on(frame->record);
+    auto* const own = static_cast<Claim*>(frame->claim);
+    if (own->items.empty()) return python.save(); // no object of the toolkit's: the shim that it comes to claims its own
+    own->lenient = true;
+    if (frame->flags & frame_keeps || !claim(*frame, nullptr, Guard::closure)) {
         frame->flags |= frame_keeps;
         return &kept_gil;
     }
-    if (own->items.empty()) { // the wrapped call has no object of the toolkit's: the shim that it comes to claims its own
-        leave(own);
-        return python.save();
-    }
-    frame->claim = own;
+    frame->flags |= frame_released;
     running.held_the_gil.fetch_add(1);
     thread.state = python.current();
     void* const state = python.save();
@@ -64,11 +60,13 @@ void restore_for_wrapper(void* state)
 {
     if (state == &kept_gil) return;
     python.restore(state);
-    if (!inside_wrapped_call() || !frame->claim) return;
-    Claim* const own = static_cast<Claim*>(frame->claim);
-    frame->claim = nullptr;
+    if (!inside_wrapped_call() || !(frame->flags & frame_released)) return;
+    frame->flags &= ~frame_released;
+    auto* const own = static_cast<Claim*>(frame->claim);
     if (!own->fills.empty()) note_fills(*own);
     leave(own);
+    frame->claim = nullptr;
+    put_away(own);
     running.held_the_gil.fetch_sub(1);
     if (gilgen_busy.load(std::memory_order_relaxed)) give_back_deferred();
 }
