@@ -25,11 +25,9 @@ from gilgen.model import CaseResult, Report, Surveyed
 Side = Literal["audit", "plan"]
 
 EXPLAINED: tuple[tuple[str, str, str, str], ...] = (
-    (r"vtkXdmfWriter\.Write", "holds", "partly", "no header declares this method; its work happens in its own Update, which releases, and takes the GIL back in XDMF"),
+    (r"vtkXdmfWriter\.Write", "holds", "releases", "no header declares this method; its work happens in its own Update, which releases"),
 )
 """(pattern of the call, the audit's or plan's word, the survey's verdict, why both are right)."""
-
-TAKEN_BACK = "takes the GIL back in a library that is not thread-safe"
 
 MAY_CALL_PYTHON = "may call Python: an observer, where others run for a moment"
 
@@ -72,7 +70,6 @@ class Known:
         methods: class -> the methods that it has of its own.
         wrappers: every wrapped method, as the audit found it.
         released: Python names of the methods that the plan releases.
-        taken_back: classes with a method in which the plan takes the GIL back.
         ways: measured class -> the wrapped classes that stand for it; a class that is not named stands for itself.
     """
 
@@ -82,10 +79,9 @@ class Known:
         methods: dict[str, set[str]],
         wrappers: Iterable[Wrapper],
         released: set[str],
-        taken_back: set[str],
         ways: dict[str, tuple[str, ...]],
     ) -> None:
-        self.bases, self.methods, self.released, self.taken_back, self.ways = bases, methods, released, taken_back, ways
+        self.bases, self.methods, self.released, self.ways = bases, methods, released, ways
         self.wrappers: dict[str, list[Wrapper]] = defaultdict(list)
         for wrapper in wrappers:
             if wrapper.kind == "method":
@@ -105,10 +101,6 @@ class Known:
         if method in self.methods.get(name, ()):
             return name
         return next((owner for base in self.bases.get(name, ()) if (owner := self.definer(base, method))), "")
-
-    def takes_back(self, name: str) -> bool:
-        """Whether the plan takes the GIL back in a method of a class, or of one that it derives from."""
-        return name in self.taken_back or any(self.takes_back(base) for base in self.bases.get(name, ()))
 
     def audited(self, names: set[str], overload: re.Pattern[str] | None) -> tuple[State | None, bool]:
         """What the audit says of these wrappers together, and whether what they call may call Python."""
@@ -135,8 +127,7 @@ def known(toolkit: str) -> Known:
         bases={cls.name: cls.bases for cls in exposed},
         methods={cls.name: {method.name for method in cls.methods} for cls in exposed},
         wrappers=audit(package.Package(toolkit, installation.version, libraries)).wrappers,
-        released={name for decision in decided.decisions if decision.action == "release" for name in (decision.python, *decision.served)},
-        taken_back={decision.python.rpartition(".")[0] for decision in decided.decisions if decision.action == "hold"},
+        released={name for decision in decided.decisions if decision.action != "keep" for name in (decision.python, *decision.served)},
         ways=instantiations | {target.name: target.ways or (target.name,) for target in targets},
     )
 
@@ -180,12 +171,11 @@ def compare(records: Sequence[Surveyed]) -> Agreement:
                 planned += 1
                 expected = "releases" if state == "releases" or names & facts.released or record.before == "releases" else "holds"
                 if record.after != expected:
-                    why = TAKEN_BACK if expected == "releases" and any(map(facts.takes_back, facts.wrapped(record))) else ""
-                    differences.append(_difference(record, "plan", expected, record.after, why))
+                    differences.append(_difference(record, "plan", expected, record.after))
     return Agreement(audited, planned, tuple(differences))
 
 
-def _difference(record: Surveyed, side: Side, expected: str, measured: str, why: str) -> Difference:
+def _difference(record: Surveyed, side: Side, expected: str, measured: str, why: str = "") -> Difference:
     explained = why or next(
         (reason for pattern, one, other, reason in EXPLAINED if re.fullmatch(pattern, record.call) and (one, other) == (expected, measured)), ""
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import importlib.machinery
 import importlib.util
 import itertools
@@ -227,7 +228,8 @@ def read_manifest(folder: Path) -> Manifest:
         shims = tuple(_shim(**shim) for shim in data.pop("shims"))
         distributions = tuple(data.pop("distributions"))
         coverage = Coverage(**data.pop("coverage"))
-        return Manifest(libraries=libraries, shims=shims, distributions=distributions, coverage=coverage, **data)
+        prepares = tuple(data.pop("prepares"))
+        return Manifest(libraries=libraries, shims=shims, distributions=distributions, coverage=coverage, prepares=prepares, **data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{path} is missing or damaged: {error}.", remake) from error
 
@@ -356,7 +358,7 @@ class _Shims:
         self.guards = tuple(_level(shim, guard) for shim in self.manifest.shims)
         everywhere = guard.get("*", "closure") if isinstance(guard, Mapping) else guard
         self.native.gilgen_set_guards(bytes(GUARDS.index(level) for level in self.guards), ctypes.c_uint8(GUARDS.index(everywhere)))
-        late = not self.facts_told and any(name.startswith(self.modules) for name in sys.modules)
+        late = not self.facts_told and self.has_objects()
         if not self.facts_told:
             self.tell_facts()
         self.native.gilgen_gate_again(ctypes.c_uint8(late))
@@ -377,11 +379,22 @@ class _Shims:
         """How the names of the toolkit's extension modules begin, in `sys.modules`."""
         return f"{self.manifest.package}."
 
+    def has_objects(self) -> bool:
+        """Whether objects of the toolkit's exist, which may have been connected before the gate could see it."""
+        roots = tuple(
+            kind
+            for name, module in tuple(sys.modules.items())
+            if name.startswith(self.modules)
+            for kind in (vars(module).get("vtkObjectBase"), vars(module).get("itkLightObject"))
+            if isinstance(kind, type)
+        )
+        return bool(roots) and any(isinstance(one, roots) for one in gc.get_objects())
+
     def tell_facts(self) -> None:
         """Hand the native part what is known of the toolkit's methods and classes."""
         for fact in claims.facts(self.manifest.toolkit):
             self.native.gilgen_know(fact.what.encode(), fact.name.encode(), ctypes.c_int64(fact.number))
-        for name in sorted({shim.python.rpartition(".")[2] for shim in self.manifest.shims}):
+        for name in self.manifest.prepares:
             self.native.gilgen_know(b"prepares", name.encode(), ctypes.c_int64(-1))
         self.facts_told = True
 

@@ -99,6 +99,7 @@ def manifest_of(plan: Plan, machine: str) -> Manifest:
         shims=shims,
         distributions=plan.distributions,
         coverage=plan.coverage,
+        prepares=tuple(sorted({name.rpartition(".")[2] for decision in released(plan) for name in (decision.python, *decision.served)})),
     )
 
 

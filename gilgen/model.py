@@ -281,7 +281,7 @@ class Manifest:
     """What a shim wheel was made from; `activate` refuses a toolkit that it does not match.
 
     `distributions` are the packages whose records list the toolkit's files; empty where none keeps a record.
-    `coverage` is the plan's.
+    `coverage` is the plan's. `prepares` names the methods of Python's whose calls may come to a shim.
     """
 
     toolkit: str
@@ -294,6 +294,7 @@ class Manifest:
     shims: tuple[Shim, ...]
     distributions: tuple[str, ...] = ()
     coverage: Coverage = field(default_factory=lambda: Coverage(0, 0, 0, 0))
+    prepares: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------- diagnosis

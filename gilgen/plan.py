@@ -576,7 +576,7 @@ class _Planner:
 
     def _serving(self, method: profiled.Method, decisions: list[Decision]) -> list[Decision]:
         """The releases that a call of a method ends in, and those of subclasses that Python does not see."""
-        released = [decision for decision in decisions if decision.action == "release"]
+        released = [decision for decision in decisions if decision.action != "keep"]
         direct = [decision for decision in released if decision.python in method.names or not method.names.isdisjoint(decision.served)]
         base = self.cxx_class(method.owner)
         hidden = [
@@ -610,7 +610,7 @@ class _Planner:
         by_name: dict[str, list[Decision]] = defaultdict(list)
         for decision in decisions:
             by_name[decision.python].append(decision)
-        released = {name for name, group in by_name.items() if any(d.action == "release" for d in group)}
+        released = {name for name, group in by_name.items() if any(d.action != "keep" for d in group)}
         reach = _Reach(self, released)
         kept: Counter[str] = Counter()
         direct = through = candidates = 0
@@ -626,7 +626,7 @@ class _Planner:
                 if name in released:
                     direct += 1
                     served[name].append(name)
-                elif not (family and family.serial) and (targets := reach.through(cls, method.name)):
+                elif targets := reach.through(cls, method.name):
                     through += 1
                     for target in targets:
                         served[target].append(name)
@@ -643,7 +643,7 @@ class _Planner:
             through=through,
             kept=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
         )
-        decisions = [replace(d, served=tuple(sorted(served.get(d.python, ())))) if d.action == "release" else d for d in decisions]
+        decisions = [replace(d, served=tuple(sorted(served.get(d.python, ())))) if d.action != "keep" else d for d in decisions]
         return coverage, decisions
 
 

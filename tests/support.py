@@ -59,8 +59,19 @@ WORK = {
     "enter": "int bool double", "enter_fail": "int int", "enter_on_thread": "int double",
 }  # fmt: skip
 
-HELD = {"unsafe": "int double", "unsafe_fail": "int int", "unsafe_call": "int void* void*"}
-"""Methods of `Work` whose shims take the GIL back."""
+SERIAL = {"unsafe": "int double", "unsafe_fail": "int int", "unsafe_call": "int void* void*"}
+"""Methods of `Work` that are not thread-safe: their shims claim the library that they stand for."""
+
+
+SERVED = {
+    "vtkAlgorithm::Update": ("wrapper.update",),
+    "vtkExecutive::Update": ("wrapper.update_executive",),
+    "Work::meet": ("wrapper.meet_released",),
+    "Work::unsafe": ("wrapper.unsafe_released",),
+    "Work::call": ("wrapper.call_address",),
+    "Virtual::nothing": ("wrapper.virtual_signatures", "wrapper.direct_signatures"),
+}
+"""The wrapper's functions that end in a C++ function of another name."""
 
 
 def carriers(text: str) -> tuple[str, ...]:
@@ -231,12 +242,12 @@ class PretendToolkit:
             action="release",
             reason="rule:pretend",
             why="It blocks, and it blocks on purpose.",
-            guard="object",
+            guard="closure",
             carriers=carriers(text),
             library="pretend/libpretend.so",
             copies=1,
         )
-        decision = replace(draft, **changes)
+        decision = replace(draft, **{"followed": short.startswith(("Work", "Derived", "vtk")), "served": SERVED.get(short, ())} | changes)
         return replace(decision, definitions=self.definitions(decision.symbol))
 
     def definitions(self, symbol: str) -> tuple[Definition, ...]:
@@ -246,15 +257,14 @@ class PretendToolkit:
     def decisions(self) -> tuple[Decision, ...]:
         """Everything that a shim can serve, but for `Work::keep` and the fixed controls."""
         decisions = [self.decision(f"pretend::{owner}::{name}", text) for owner in ("Virtual", "Direct") for name, text in SIGNATURES.items()]
-        decisions += [self.decision(f"pretend::Direct::{name}", text, static=True, guard="none") for name, text in STATIC.items()]
+        decisions += [self.decision(f"pretend::Direct::{name}", text, static=True) for name, text in STATIC.items()]
         decisions += [self.decision(f"pretend::Work::{name}", text) for name, text in WORK.items()]
-        decisions += [self.decision(f"pretend::Work::{name}", text, action="hold") for name, text in HELD.items()]
+        decisions += [self.decision(f"pretend::Work::{name}", text, action="serialize") for name, text in SERIAL.items()]
         decisions += [self.decision(f"pretend::Derived::{name}", text, library="pretend/libderived.so") for name, text in (("value", "int int"), ("fail", "int int"))]
         decisions += [self.decision(f"Copied::{name}", "int", library="pretend/libfirst.so", copies=2) for name in ("by_table", "by_call")]
         decisions += [
-            self.decision("vtkAlgorithm::Update", "bool double", guard="pipeline", walker="algorithm"),
-            self.decision("vtkAlgorithm::rewire", "int void*", action="queue", guard="pipeline", walker="algorithm"),
-            self.decision("vtkExecutive::Update", "bool double", guard="pipeline", walker="executive"),
+            self.decision("vtkAlgorithm::Update", "bool double"),
+            self.decision("vtkExecutive::Update", "bool double"),
         ]
         return tuple(decisions)
 
@@ -334,6 +344,9 @@ def at_once(*calls):
     return results
 def counts():
     return {method.python: method for method in gilgen.status()["vtk"].methods}
+def waited():
+    # How many calls have waited for others on the same objects.
+    return gilgen.status()["vtk"].waited
 """
 
 MEMORY = """

@@ -887,4 +887,5 @@ extern "C" __attribute__((visibility("hidden"), used)) void gilgen_after(Frame* 
     for (void* const argument : objects.arguments) {
         if (made && objects.own.empty()) link(made, argument);
     }
+    if (made && objects.own.empty()) note_born(made);
 }

@@ -4,6 +4,7 @@ import itk
 
 from fuzz import itk_filters, itk_others
 from fuzz.itk_things import ITK as CATALOGUE
+from fuzz.itk_things import byte_image, image_digest
 
 __all__ = ("CATALOGUE", "MODULES")
 
@@ -53,3 +54,5 @@ NEEDED = (
 
 for name in NEEDED:
     getattr(itk, name)
+
+image_digest(byte_image(4))  # imports what ITK imports with the first array that it meets; starts no thread

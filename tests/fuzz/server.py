@@ -7,6 +7,7 @@ It starts no thread and calls nothing of the toolkit; the shims are activated in
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import json
 import os
@@ -50,6 +51,8 @@ def main(toolkit: str) -> None:
     os.dup2(2, 1)  # what a toolkit prints is no answer
     importlib.import_module("gilgen")
     catalogue = load(toolkit)
+    gc.collect()
+    gc.freeze()  # or each child's first collection would copy all pages that it shares with this process
     print(json.dumps({"ready": toolkit, "features": catalogue.features}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -285,15 +285,14 @@ def wrapper(name, verdict, overload="", *, may_call=False):
 def facts(monkeypatch):
     """An algorithm and a filter of its kind: the audit and the plan know what their methods do."""
     found = agreement.Known(
-        bases={"vtkA": ("vtkAlgorithm",), "vtkAlgorithm": (), "vtkB": ("vtkUnsafe",), "vtkUnsafe": ("vtkAlgorithm",)},
+        bases={"vtkA": ("vtkAlgorithm",), "vtkAlgorithm": ()},
         methods={"vtkAlgorithm": {"Update", "UpdatePiece"}, "vtkA": set()},
         wrappers=(
             wrapper("vtkAlgorithm.Update", "releases", "Update(self) -> None"),
             wrapper("vtkAlgorithm.Update", "holds", "Update(self, port:int) -> None"),
             wrapper("vtkAlgorithm.UpdatePiece", "holds", may_call=True),
         ),
-        released={"vtkAlgorithm.UpdatePiece", "vtkUnsafe.UpdatePiece"},
-        taken_back={"vtkUnsafe"},
+        released={"vtkAlgorithm.UpdatePiece"},
         ways={},
     )
     monkeypatch.setattr(agreement, "known", lambda _: found)
@@ -315,12 +314,6 @@ def facts(monkeypatch):
 def test_verdicts_are_held_against_audit_and_plan(call, before, after, expected):
     found = agreement.compare([record("vtkA", before, after, call=call)])
     assert [(one.side, one.expected, one.measured, one.explained) for one in found.differences] == expected
-
-
-@pytest.mark.usefixtures("facts")
-def test_what_takes_the_gil_back_may_hold_with_the_shims():
-    (difference,) = agreement.compare([record("vtkB", "holds", "holds", call="UpdatePiece")]).differences
-    assert (difference.side, difference.explained) == ("plan", agreement.TAKEN_BACK)
 
 
 @pytest.mark.usefixtures("facts")
