@@ -260,7 +260,7 @@ bool in_the_middle(Claim const& mine)
         for (Frame const* call = *member->frame; call && call != member->root; call = call->outer) {
             if (call->flags & frame_waits || gated_of(call->record).loops) continue;
             auto const* const theirs = static_cast<Claim const*>(call->claim);
-            if (theirs && theirs->listed && theirs->doing == Doing::runs) continue; // it is in the list
+            if (theirs && theirs->listed) continue; // it is met in the list
             if (!theirs || meet(mine, *theirs)) return true;
         }
     }

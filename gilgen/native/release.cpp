@@ -28,6 +28,29 @@ void change(std::atomic<Count>& count, Count by)
 
 constexpr std::uint64_t learned_after_ns = 1000000;
 
+// A toolkit sets up its singletons (object factories, thread pools) in the first call that runs, and does it without a lock. So
+// the first released call of the process gets a head start, in which others wait without the GIL; not for long, because it may
+// itself be waiting for one of them.
+enum class First : std::uint8_t { none, started, done };
+std::atomic<First> first_call{First::none};
+Thread* first_thread = nullptr;
+std::uint64_t first_began = 0;
+constexpr std::uint64_t head_start_ns = 100000000;
+
+void give_head_start()
+{
+    if (first_call.load(std::memory_order_acquire) == First::done || (first_thread == &thread && first_call.load() == First::started)) return;
+    First none = First::none;
+    if (first_call.compare_exchange_strong(none, First::started)) return;
+    while (first_call.load(std::memory_order_acquire) == First::started && clock_ns() - first_began < head_start_ns) usleep(1000);
+    first_call.store(First::done, std::memory_order_release);
+}
+
+void end_head_start()
+{
+    if (first_call.load(std::memory_order_acquire) == First::started && first_thread == &thread) first_call.store(First::done, std::memory_order_release);
+}
+
 } // namespace
 
 void Released::begin(Entry& entry, void* self, void* state)
@@ -90,7 +113,12 @@ void Released::begin(Entry& entry, void* self, void* state)
     counted_ = true;
     thread.state = state;
     began_ = clock_ns();
+    if (!first_thread) { // under the GIL
+        first_thread = &thread;
+        first_began = began_;
+    }
     state_ = python.save();
+    give_head_start();
     if (!claim_->fills.empty()) fill_first(*claim_);
 }
 
@@ -98,6 +126,7 @@ void Released::end()
 {
     std::uint64_t const ended = began_ ? clock_ns() : 0;
     if (state_) {
+        end_head_start();
         restore(state_);
         note_turn(clock_ns() - ended);
     }
