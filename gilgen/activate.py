@@ -21,6 +21,7 @@ import sysconfig
 import threading
 import time
 import types
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -161,11 +162,21 @@ def activate(*toolkits: str, guard: Guard | Mapping[str, Guard] = "closure", bus
     names = toolkits or installed()
     if not names:
         raise ToolkitNotFoundError("No shim wheel is installed.", "Build and install some with `gilgen fix vtk itk`.")
+    _refuse_gevent()
     with _lock, no_collection():
-        for shims in [_load(name) for name in names]:
-            shims.activate(guard)
-            shims.native.gilgen_raise_busy(ctypes.c_void_p(id(Busy) if busy == "raise" else None))
+        loaded = [_load(name) for name in names]
+        before = [shims for shims in loaded if shims.active]
+        try:
+            for shims in loaded:
+                shims.activate(guard)
+                shims.native.gilgen_raise_busy(ctypes.c_void_p(id(Busy) if busy == "raise" else None))
+        except BaseException:
+            for shims in loaded:
+                if shims not in before:
+                    shims.take_out()
+            raise
         _watch_imports()
+        _tell_children(guard, busy)
 
 
 def deactivate(*toolkits: str) -> None:
@@ -174,12 +185,15 @@ def deactivate(*toolkits: str) -> None:
     Calls made from now on hold the GIL as the wheel's do. Those that other threads have under way are waited for,
     some seconds at most, so that the two do not meet on one object.
     """
+    chosen = [_shims[name] for name in toolkits or tuple(_shims) if name in _shims]
+    for shims in chosen:
+        shims.drain(shims.native.gilgen_claimed_elsewhere)  # without the lock: a call under way may import a module
     with _lock:
-        for name in toolkits or tuple(_shims):
-            if name in _shims:
-                _shims[name].deactivate()
+        for shims in chosen:
+            shims.take_out()
         if not any(shims.active for shims in _shims.values()):
             _watch_imports(stop=True)
+            _tell_children(None)
 
 
 def status(*toolkits: str) -> dict[str, ToolkitStatus]:
@@ -366,7 +380,6 @@ class _Shims:
         before = len(self.refusals())
         self.bind()
         if refusals := self.refusals()[before:]:
-            self.deactivate()
             raise match.stale(self.manifest, f"a loaded library is another one than it was: {'; '.join(refusals)}")
 
     def refusals(self) -> tuple[str, ...]:
@@ -426,10 +439,6 @@ class _Shims:
             for name in claims.mangled(owner):
                 self.native.gilgen_know(b"member", name.encode(), ctypes.c_int64(offset))
 
-    def deactivate(self) -> None:
-        """Take the shims out, when no other thread is in a released call that a call without a shim could meet."""
-        self._take_out(self.native.gilgen_claimed_elsewhere)
-
     def end(self) -> None:
         """At the program's end: deactivate, and wait for calls of daemon threads that would have held the GIL.
 
@@ -437,13 +446,18 @@ class _Shims:
         its globals down, and crash. What the plain wheel releases by itself is left to run, as there.
         """
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.005))  # else a daemon thread may keep the GIL that it gets here
-        self._take_out(self.native.gilgen_held_elsewhere)
+        self.drain(self.native.gilgen_held_elsewhere)
+        self.take_out()
 
-    def _take_out(self, others: Callable[[], int]) -> None:
+    def drain(self, others: Callable[[], int]) -> None:
+        """Let no call release from now on, and wait some seconds at most until other threads have none under way."""
         self.native.gilgen_drain(ctypes.c_uint8(1))
         deadline = time.monotonic() + DRAIN_SECONDS
         while others() and time.monotonic() < deadline:
             time.sleep(0.002)
+
+    def take_out(self) -> None:
+        """Put the old values back."""
         self.native.gilgen_ungate()
         self.native.gilgen_unbind()
         self.native.gilgen_drain(ctypes.c_uint8(0))
@@ -611,6 +625,57 @@ def busy(wrapped: Any) -> Work | None:
             if found is not None and found.thread:
                 return Work(found.thread, os.fsdecode(found.what), time.monotonic() - found.since * 1e-9)
     return None
+
+
+# -------------------------------------------------------------------------- other kinds of threads, and children
+
+
+def _refuse_gevent() -> None:
+    """Greenlets move the C stack under a call that comes back to Python; a call's claims belong to a real thread.
+
+    Raises:
+        UnsupportedError: gevent has taken the place of the standard library's threads.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise UnsupportedError(
+            "gevent has patched the threading module: its greenlets switch inside callbacks of released calls, which gilgen cannot follow.",
+            "Activate in a process without gevent's patches, for example a worker of a process pool.",
+        )
+
+
+_PLACE = "gilgen"
+"""Where a process's configuration, which its children inherit, says what is active."""
+
+
+class _Inherited:
+    """What a spawned child unpickles before it does anything else: it then activates as its parent did."""
+
+    def __init__(self, toolkits: tuple[str, ...], guard: Guard | Mapping[str, Guard], busy: str) -> None:
+        self.arguments = (toolkits, guard, busy)
+
+    def __reduce__(self) -> tuple[Callable[..., _Inherited], tuple[Any, ...]]:
+        return _activate_child, self.arguments
+
+
+def _activate_child(toolkits: tuple[str, ...], guard: Guard | Mapping[str, Guard], busy: Literal["wait", "raise"]) -> _Inherited:
+    """In a child that was not forked; where it cannot be activated, it runs as it would without gilgen, and says so."""
+    try:
+        activate(*toolkits, guard=guard, busy=busy)
+    except GilgenError as error:
+        warnings.warn(f"This process runs without gilgen's shims, unlike its parent: {error}", RuntimeWarning, stacklevel=2)
+    return _Inherited(toolkits, guard, busy)
+
+
+def _tell_children(guard: Guard | Mapping[str, Guard] | None, busy: str = "wait") -> None:
+    """Have children of this process, which multiprocessing may spawn, activate the same. None: nothing is active."""
+    from multiprocessing import process  # noqa: PLC0415 - not needed before
+
+    configuration = process.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001 - what children inherit
+    if guard is None:
+        configuration.pop(_PLACE, None)
+    else:
+        configuration[_PLACE] = _Inherited(tuple(name for name, shims in _shims.items() if shims.active), guard, busy)
 
 
 # --------------------------------------------------------------------- libraries that load later

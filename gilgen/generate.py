@@ -46,6 +46,7 @@ class ShimSource:
     symbol: str
     guard: str
     followed: bool
+    sized: bool
     copies: int
     serializes: bool
     static: bool
@@ -196,6 +197,7 @@ def _shim_source(decision: Decision, index: int, first: int, machine: str) -> Sh
         symbol=decision.symbol,
         guard=decision.guard,
         followed=decision.followed,
+        sized=decision.sized,
         copies=decision.copies,
         serializes=decision.action == "serialize",
         static=decision.static,

@@ -174,6 +174,7 @@ class Decision:
         why: the reason in a sentence.
         guard: what a shim claims while the call runs.
         guard_chosen: the user's configuration says so, so activation does not choose.
+        sized: how long it takes follows from the size of the data, so that short calls can be told beforehand.
         followed: `this` derives from the toolkit's root class, so what it leads to can be found and claimed.
         carriers: of the result, then of each parameter without `this`.
         static: a static method has no `this`.
@@ -192,6 +193,7 @@ class Decision:
     guard: Guard = "closure"
     guard_chosen: bool = False
     followed: bool = False
+    sized: bool = False
     carriers: tuple[str, ...] = ()
     static: bool = False
     library: str = ""

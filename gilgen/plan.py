@@ -427,6 +427,7 @@ class _Planner:
             why=kept[1] if kept else family.why,
             guard=guard,
             guard_chosen=chosen is not None,
+            sized=family.sized,
             followed=not draft.static and self.toolkit.root_class in self.ancestry(cls),
             library=definitions[0].library if definitions else "",
             copies=len(definitions),

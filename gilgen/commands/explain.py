@@ -13,6 +13,14 @@ from gilgen.commands import common
 LISTED = 4
 """Names given before the rest is only counted."""
 
+CLAIMS = {
+    "none": "nothing: other calls on the same objects go on meanwhile",
+    "object": "its object",
+    "pipeline": "its object and the filters upstream of it",
+    "closure": "its object, its arguments, and all that these lead to: filters upstream, data, arrays, locators, functions",
+}
+"""What a call claims at each level of the guard."""
+
 
 @click.command("explain")
 @click.argument("methods", nargs=-1, required=True, metavar="CLASS.METHOD...")

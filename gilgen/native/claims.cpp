@@ -219,6 +219,7 @@ struct Wanted {
     Frame* call = nullptr;    // null: only `self`
     void* self = nullptr;
     bool lenient = false;
+    bool may_raise = false;
     char const* what = "";
 };
 
@@ -285,7 +286,6 @@ Claim* take()
     claim->whole = claim->lenient = claim->alone = false;
     claim->doing = Doing::waits;
     claim->listed = false;
-    claim->waits_for = "";
     claim->items.clear();
     claim->fills.clear();
     return claim;
@@ -303,7 +303,7 @@ constexpr std::uint32_t most_pairs = 256;
 Pair all_pairs[most_pairs]; // under the lock
 std::uint32_t pair_count = 0;
 
-void note_wait(char const* waiter, char const* holder, std::uint64_t taken)
+void note_wait(char const* waiter, char const* holder, bool whole, std::uint64_t taken)
 {
     Locked locked;
     for (std::uint32_t i = 0; i < pair_count; ++i) {
@@ -312,10 +312,11 @@ void note_wait(char const* waiter, char const* holder, std::uint64_t taken)
             ++one.count;
             one.nanoseconds += taken;
             one.longest = std::max(one.longest, taken);
+            one.whole += whole;
             return;
         }
     }
-    if (pair_count < most_pairs) all_pairs[pair_count++] = {waiter, holder, 1, taken, taken};
+    if (pair_count < most_pairs) all_pairs[pair_count++] = {waiter, holder, 1, taken, taken, whole};
 }
 
 bool may_wait()
@@ -348,6 +349,16 @@ Way_in way_of(Claim const& waiter, bool in_turn)
     return Way_in::open;
 }
 
+// The first that a waiting claim waits for.
+Claim const* in_the_way_of(Claim const& waiter, bool in_turn)
+{
+    for (Claim const* other = list.first; other; other = other->next) {
+        if (other == &waiter || other->owner == waiter.owner || (other->doing == Doing::waits && !in_turn)) continue;
+        if (meet(waiter, *other)) return other;
+    }
+    return nullptr;
+}
+
 // Waits until the way is open, or until those in it have been visiting Python for too long.
 Way_in wait_for(Claim& waiter, bool in_turn, std::chrono::steady_clock::time_point& deadline)
 {
@@ -378,11 +389,16 @@ Way_in wait_for(Claim& waiter, bool in_turn, std::chrono::steady_clock::time_poi
 
 class Waited_for {
 public:
-    void begin(char const* holder)
+    // With the list locked, where another call is in the way.
+    void begin(Claim const* holder)
     {
         if (!began_) began_ = now();
-        holder_ = holder;
+        if (!holder) return;
+        holder_ = holder->what;
+        whole_ = holder->whole;
     }
+
+    char const* holder() const { return holder_; }
 
     void end(char const* waiter) const
     {
@@ -391,12 +407,13 @@ public:
         std::uint64_t const taken = now() - began_;
         waited.gate_waits.fetch_add(1, std::memory_order_relaxed);
         waited.gate_ns.fetch_add(taken, std::memory_order_relaxed);
-        note_wait(waiter, holder_, taken);
+        note_wait(waiter, holder_, whole_, taken);
     }
 
 private:
     std::uint64_t began_ = 0;
     char const* holder_ = "";
+    bool whole_ = false;
 };
 
 using Deadline = std::chrono::steady_clock::time_point;
@@ -438,15 +455,14 @@ bool settle(Wanted const& wanted, Claim& own, Way_in& way)
                 own.bytes = closure.bytes;
                 break;
             }
-            Claim const* const in_way = keeper.taken ? keeper.taken : keeper.visited;
-            own.waits_for = in_way->what;
-            if (wanted.call && busy_exception && way == Way_in::taken) {
+            wait.begin(keeper.taken ? keeper.taken : keeper.visited);
+            if (wanted.may_raise && busy_exception) { // a window that asked never to wait does not wait for visits either
                 list.remove(own);
-                return raise_busy(wanted.what, own.waits_for);
+                if (way == Way_in::taken) return raise_busy(wanted.what, wait.holder());
+                break;
             }
             if (!own.listed) list.add(own);
         }
-        wait.begin(own.waits_for);
         if (wanted.call) wanted.call->flags |= frame_waits;
         void* const state = python.save();
         wait_for(own, in_turn, deadline);
@@ -482,9 +498,9 @@ bool enlist(Claim& own)
                 }
                 break;
             }
+            wait.begin(in_the_way_of(own, in_turn));
             if (!own.listed) list.add(own);
         }
-        wait.begin("");
         void* const state = python.save();
         wait_for(own, in_turn, deadline);
         restore(state);
@@ -498,9 +514,10 @@ bool enlist(Claim& own)
 
 // ------------------------------------------------------------------------------------ for the shims
 
-bool prepare(Frame& call, bool lenient)
+bool prepare(Frame& call, bool lenient, bool may_raise)
 {
     Wanted wanted;
+    wanted.may_raise = may_raise;
     wanted.guard = gate_guard.load(std::memory_order_relaxed);
     wanted.call = &call;
     wanted.what = gated_of(call.record).name;
@@ -517,6 +534,7 @@ Claim* claim(Frame& call, void* self, Guard guard)
 {
     auto* const own = static_cast<Claim*>(call.claim);
     if (own->listed) return nullptr;
+    if (self && guard < gate_guard.load(std::memory_order_relaxed)) return claim_alone(self, own->what, guard); // less was asked for
     if (self && own->items.empty() && !own->whole) {
         // The wrapped call has no object of the toolkit's: it is the function's.
         Wanted wanted;
@@ -568,11 +586,11 @@ namespace {
 char library_itself; // its address stands for the library
 }
 
-Claim* claim_library(bool holds_gil)
+Library_turn claim_library(bool holds_gil)
 {
     if (thread.library) {
         ++thread.library;
-        return nullptr;
+        return {nullptr, -1};
     }
     Claim* const own = take();
     own->alone = true;
@@ -580,6 +598,7 @@ Claim* claim_library(bool holds_gil)
     own->outer = thread.claim;
     own->items.push_back({reinterpret_cast<std::uintptr_t>(&library_itself), Mode::changes});
     Claim* const around = thread.claim;
+    int gil = -1;
     Way_in way;
     {
         Locked locked;
@@ -591,24 +610,26 @@ Claim* claim_library(bool holds_gil)
     if (way != Way_in::open) {
         list.tell();
         void* const state = holds_gil ? python.save() : nullptr;
-        auto deadline = std::chrono::steady_clock::time_point::max();
-        wait_for(*own, true, deadline);
-        // Whoever went on meanwhile, with the GIL, is through when this thread gets it.
-        if (state) restore(state);
-        else if (around) {
+        Deadline deadline = never;
+        way = wait_for(*own, true, deadline);
+        if (state) {
+            restore(state);
+        } else {
+            // Whoever went on meanwhile, with the GIL, is through when this thread gets it.
             int const found = python.ensure();
-            {
+            if (way == Way_in::visited) gil = found;
+            if (around) {
                 Locked locked;
                 around->doing = Doing::runs;
             }
-            python.release(found);
+            if (gil < 0) python.release(found);
         }
         Locked locked;
         own->doing = Doing::runs;
     }
     ++thread.library;
     thread.claim = own;
-    return own;
+    return {own, gil};
 }
 
 void visits_python(Claim& claim)
@@ -664,6 +685,7 @@ bool pass_gate(Frame& call)
     wanted.guard = gate_guard.load(std::memory_order_relaxed);
     if (wanted.guard == Guard::none) return true;
     wanted.call = &call;
+    wanted.may_raise = true;
     wanted.what = function.name;
     Claim* const own = take();
     Way_in way;
@@ -806,6 +828,7 @@ void watch_forks()
         pthread_atfork([] { list.lock(); }, [] { list.unlock(); }, [] {
             // The child has one thread, which may be inside a call.
             list.after_fork();
+            links_after_fork();
             list.first = list.last = nullptr;
             std::uint32_t own = 0;
             for (Claim* claim = thread.claim; claim; claim = claim->outer) {

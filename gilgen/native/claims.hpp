@@ -31,7 +31,6 @@ struct Claim {
     Claim* next = nullptr;
     Claim* previous = nullptr;
     std::vector<Closure::Fill> fills;
-    char const* waits_for = "";     // while it waits: the call in its way
     std::uint64_t bytes = 0;
 };
 
@@ -40,7 +39,7 @@ enum class Way_in : std::uint8_t { open, visited, taken };
 
 // Finds what a wrapped call may claim, before it begins, and waits without the GIL while others have it. `lenient`: the plain wheel
 // releases this call as well. False where it raised instead of waiting.
-bool prepare(Frame& call, bool lenient);
+bool prepare(Frame& call, bool lenient, bool may_raise = true);
 
 // Claims what was found, for as long as the GIL is released. `self`: of the C++ function reached, where it can be followed. The GIL
 // is held before and after. Null where it may not be claimed: the call then keeps the GIL.
@@ -53,8 +52,14 @@ Claim* claim_alone(void* self, char const* what, Guard guard);
 void leave(Claim* claim);
 void put_away(Claim* claim);
 
-// Claims a library that is not thread-safe; not in turn with the GIL. Null where this thread has it already.
-Claim* claim_library(bool holds_gil);
+// Claims a library that is not thread-safe, waiting without the GIL while another call has it. `claim` is null where this thread has
+// it already. Where whoever has it visits Python for long, the GIL is taken instead, for as long as the library is used; `gil` is then
+// what PyGILState_Ensure gave, and -1 otherwise.
+struct Library_turn {
+    Claim* claim;
+    int gil;
+};
+Library_turn claim_library(bool holds_gil);
 
 // A thread inside a claim comes to Python, or leaves it; told by visits.cpp with the GIL held.
 void visits_python(Claim& claim);
@@ -105,6 +110,7 @@ struct Pair {
     std::uint64_t count;
     std::uint64_t nanoseconds;
     std::uint64_t longest;
+    std::uint64_t whole; // how often the other had claimed the whole toolkit
 };
 std::uint32_t pairs(Pair* into, std::uint32_t capacity);
 

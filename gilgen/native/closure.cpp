@@ -333,6 +333,11 @@ void forget(void* object)
     any_dead.store(true, std::memory_order_release);
 }
 
+void links_after_fork()
+{
+    new (&dead().mutex) std::mutex;
+}
+
 void note_born(void* object)
 {
     if (!links_are_followed) entangled().erase(object); // another object was at this address

@@ -131,6 +131,8 @@ void forget(void* object);   // it was destroyed; also called without the GIL
 void note_born(void* object);
 extern bool activated_late;  // objects may have been connected before the gate could see it
 
+void links_after_fork(); // whoever held their lock is not in the child
+
 // Whether a data object's caches, as this reader needs them, were filled when it was as it is now.
 bool filled(void* data, void const* reader);
 void note_filled(void* data, void const* reader, std::uint64_t when);

@@ -54,6 +54,7 @@ constexpr std::uint64_t frame_keeps = 1;   // this call keeps the GIL: whoever h
 constexpr std::uint64_t frame_waits = 2;   // it waits at the gate, and has not begun
 constexpr std::uint64_t frame_defers = 4;  // an object is being given up that is in use
 constexpr std::uint64_t frame_released = 8; // its wrapper has released the GIL
+constexpr std::uint64_t frame_short = 16;   // it is expected to be short, and keeps the GIL until it proves longer
 
 // This thread's innermost wrapped call; null before its first, `root_frame` between calls.
 extern __thread Frame* frame asm("gilgen_frame") __attribute__((tls_model("initial-exec"), visibility("hidden")));

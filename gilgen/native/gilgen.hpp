@@ -41,6 +41,7 @@ enum class Guard : std::uint8_t { none, object, pipeline, closure };
 struct Method {
     const char* symbol;   // its mangled name
     bool object;          // `this` is an object that can be followed
+    bool sized;           // how long it takes depends on how much data there is, and on little else
     std::uint32_t first;  // the first of its entries
     std::uint32_t copies; // how many: one for each library that defines the symbol
     std::atomic<Guard> guard; // what its calls claim; set at activation
@@ -187,6 +188,7 @@ private:
     Record* learning_; // the wrapped function that came here unasked
     std::uint64_t began_;
     std::uint32_t key_;
+    bool shortly_; // it keeps the GIL because it is expected to be short
     bool alone_;   // the claim is not the wrapped call's
     bool counted_; // it is one of `running`
 };
@@ -219,6 +221,7 @@ public:
 
 private:
     Claim* claim_;
+    int gil_; // what PyGILState_Ensure gave, where the GIL was taken; else -1
 };
 
 } // namespace gilgen

@@ -367,13 +367,14 @@ State& state()
     return *only;
 }
 
-void protect(Range relro, int protection)
+// False where the system refuses.
+bool protect(Range relro, int protection)
 {
-    if (relro.begin == relro.end) return;
+    if (relro.begin == relro.end) return true;
     Address const page = static_cast<Address>(sysconf(_SC_PAGESIZE));
     Address const begin = relro.begin & ~(page - 1);
     Address const end = relro.end & ~(page - 1); // the linker protects whole pages only
-    if (begin < end) mprotect(reinterpret_cast<void*>(begin), end - begin, protection);
+    return begin >= end || mprotect(reinterpret_cast<void*>(begin), end - begin, protection) == 0;
 }
 
 // The shim for one definition of a method; null where that is not one that was confirmed.
@@ -437,16 +438,18 @@ class Library {
 public:
     Library(Image const& image, Matches const& matches, Bound& bound) : image_(image), bound_(bound), matches_(matches) {}
 
-    void bind(bool symbolic)
+    // False where its pages cannot be made writable: then nothing of it is rebound.
+    bool bind(bool symbolic)
     {
-        protect(image_.relro, PROT_READ | PROT_WRITE);
+        if (!protect(image_.relro, PROT_READ | PROT_WRITE)) return false;
         if (!matches_.by_symbol.empty() || !matches_.hooks.empty() || !matches_.destructors.empty() || !matches_.interposed.empty()) {
             std::size_t const first = std::min(image_.leading_relative, image_.relocation_count);
             bind_named(image_.relocations + first, image_.relocation_count - first);
             bind_named(image_.plt, image_.plt_count);
         }
         if (symbolic && !matches_.by_address.empty()) bind_relative();
-        protect(image_.relro, PROT_READ);
+        protect(image_.relro, PROT_READ); // left writable, it works all the same
+        return true;
     }
 
 private:
@@ -625,18 +628,26 @@ Bound bind()
     Round round;
     dl_iterate_phdr(collect, &round);
 
+    // From now on their slots are ours to restore, so they must stay: they are marked never to be unloaded. One that another
+    // thread has unloaded meanwhile is gone.
+    for (Loaded& loaded : round.libraries) {
+        loaded.image.handle = dlopen(loaded.image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+        if (!loaded.image.handle) loaded.known = nullptr;
+    }
     // All of them are confirmed before any is rebound, because slots lead from one library to another.
     for (Loaded& loaded : round.libraries) {
-        if (accepted(loaded)) continue;
+        if (!loaded.known || accepted(loaded)) continue;
         loaded.known = nullptr;
         ++round.bound.refused;
     }
     for (Loaded& loaded : round.libraries) {
         if (!loaded.known) continue;
-        // From now on its slots are ours to restore, so it must stay: it is marked never to be unloaded.
+        if (!Library(loaded.image, loaded.matches, round.bound).bind(loaded.known->symbolic != 0 && !loaded.caller)) {
+            state().refusals.push_back(std::string(loaded.image.name) + ": the system does not let its pages be written (mprotect)");
+            ++round.bound.refused;
+            continue;
+        }
         all_code().insert(all_code().end(), loaded.image.code.begin(), loaded.image.code.end());
-        loaded.image.handle = dlopen(loaded.image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        Library(loaded.image, loaded.matches, round.bound).bind(loaded.known->symbolic != 0 && !loaded.caller);
         ++round.bound.libraries;
     }
     std::sort(all_code().begin(), all_code().end(), [](Range const& a, Range const& b) { return a.begin < b.begin; });
@@ -650,12 +661,14 @@ void unbind()
 {
     bound = false;
     Range open{0, 0};
+    bool writable = true;
     for (auto slot = state().slots.rbegin(); slot != state().slots.rend(); ++slot) {
         if (slot->relro.begin != open.begin) {
             protect(open, PROT_READ);
             open = slot->relro;
-            protect(open, PROT_READ | PROT_WRITE);
+            writable = protect(open, PROT_READ | PROT_WRITE);
         }
+        if (!writable) continue; // it leads to the shim still, which passes through
         __atomic_store_n(slot->address, slot->before, __ATOMIC_RELEASE);
     }
     protect(open, PROT_READ);

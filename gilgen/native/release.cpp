@@ -59,7 +59,7 @@ void Released::begin(Entry& entry, void* self, void* state)
     state_ = nullptr;
     claim_ = nullptr;
     learning_ = nullptr;
-    counted_ = alone_ = false;
+    counted_ = alone_ = shortly_ = false;
     began_ = 0;
     key_ = 0;
     Method const& method = *entry.method;
@@ -96,13 +96,20 @@ void Released::begin(Entry& entry, void* self, void* state)
         began_ = clock_ns();
         return;
     }
-    if (expected_short(entry, self, *frame, key_)) {
+    auto& prepared = *static_cast<Claim*>(frame->claim);
+    if (frame->flags & frame_short) { // what is inside of it does not decide anew, until it is clear that all was wrong
+        if (!proved_long(prepared.since)) return;
+        frame->flags &= ~frame_short;
+    } else if (expected_short(entry, self, *frame, key_)) {
         change(entry.shortly, std::uint64_t{1});
         waited.shortly.fetch_add(1, std::memory_order_relaxed);
-        began_ = key_ ? clock_ns() : 0;
+        frame->flags |= frame_short;
+        shortly_ = true;
+        prepared.since = began_ = clock_ns();
         return;
     }
     claim_ = claim(*frame, followed, guard);
+    alone_ = claim_ && claim_ != frame->claim;
     if (!claim_) {
         frame->flags |= frame_keeps;
         change(entry.kept, std::uint64_t{1});
@@ -127,10 +134,15 @@ void Released::end()
     std::uint64_t const ended = began_ ? clock_ns() : 0;
     if (state_) {
         end_head_start();
+        std::uint64_t const asked = clock_ns();
         restore(state_);
-        note_turn(clock_ns() - ended);
+        note_turn(clock_ns() - asked);
     }
     if (learning_ && ended - began_ > learned_after_ns) prepare_from_now_on(learning_);
+    if (shortly_) {
+        if (!(frame->flags & frame_short)) key_ = 0; // something inside of it has released, and waited for its turn
+        frame->flags &= ~frame_short;
+    }
     if (began_ && key_) note_duration(key_, ended - began_);
     if (!claim_) {
         if (counted_) change(running.held_the_gil, -1u);
@@ -151,7 +163,9 @@ LibraryClaim::LibraryClaim()
 {
     void* const current = python.current();
     bool const holds = current && (python.current_is_own || current == python.own());
-    claim_ = claim_library(holds);
+    Library_turn const turn = claim_library(holds);
+    claim_ = turn.claim;
+    gil_ = turn.gil;
 }
 
 LibraryClaim::~LibraryClaim() noexcept(false)
@@ -160,6 +174,7 @@ LibraryClaim::~LibraryClaim() noexcept(false)
     if (!claim_) return;
     leave(claim_);
     put_away(claim_);
+    if (gil_ >= 0) python.release(gil_);
 }
 
 // A thread that comes back while Python shuts down would be unwound through the toolkit's frames,

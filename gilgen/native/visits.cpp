@@ -3,6 +3,7 @@
 #include "visits.hpp"
 
 #include "claims.hpp"
+#include "expected.hpp"
 #include "gate.hpp"
 #include "gilgen.hpp"
 #include "rebind.hpp"
@@ -38,7 +39,7 @@ void* save()
     if (frame->flags & frame_keeps || draining.load(std::memory_order_relaxed)) return &kept_gil;
     Gated& function = gated_of(frame->record);
     if (function.loops || gate_guard.load(std::memory_order_relaxed) == Guard::none) return python.save();
-    if (!frame->claim) prepare(*frame, true); // it begins only now, so its objects are at rest
+    if (!frame->claim) prepare(*frame, true, false); // it begins only now, so its objects are at rest
     function.released_by_wheel = true;
     prepare_from_now_on(frame->record);
     auto* const own = static_cast<Claim*>(frame->claim);
@@ -59,7 +60,9 @@ void* save()
 void restore_for_wrapper(void* state)
 {
     if (state == &kept_gil) return;
+    std::uint64_t const asked = clock_ns();
     python.restore(state);
+    note_turn(clock_ns() - asked);
     if (!inside_wrapped_call() || !(frame->flags & frame_released)) return;
     frame->flags &= ~frame_released;
     auto* const own = static_cast<Claim*>(frame->claim);

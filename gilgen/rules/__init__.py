@@ -27,15 +27,20 @@ class Family:
     guard: Guard = "closure"
     contained: bool = False
     serial: bool = False
+    sized: bool = False
 
     def covers(self, ancestry: frozenset[str], method: str, parameters: str) -> bool:
         """Whether this family names a method, given its class with all ancestors and its parameters as text."""
         return (
             bool(self.classes & ancestry)
             and (matches(method, self.methods) or method in self.behind)
-            and not matches(method, self.excluded)
+            and not self._excludes(ancestry, method)
             and (not self.signature or matches(parameters.replace(" ", ""), self.signature))
         )
+
+    def _excludes(self, ancestry: frozenset[str], method: str) -> bool:
+        parts = (pattern.rpartition(".") for pattern in self.excluded)
+        return any(fnmatchcase(method, name) and (not owner or owner in ancestry) for owner, _, name in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +117,5 @@ def _family(entry: dict[str, Any]) -> Family:
         guard=entry.get("guard", "closure"),
         contained=entry.get("contained", False),
         serial=entry.get("serial", False),
+        sized=entry.get("sized", False),
     )

@@ -113,12 +113,11 @@ def test_with_shims_the_audit_shows_what_the_plan_does(vtk):
     now = {wrapper.name: wrapper for wrapper in after.wrappers}
     assert (before["vtkOBBTree.BuildLocator"], now["vtkOBBTree.BuildLocator"].verdict) == ("holds", "releases")
     assert now["vtkOBBTree.BuildLocator"].reason == "its shim releases"
-    assert "adds the guard" in now["vtkAlgorithm.UpdateInformation"].reason
+    assert "adds the claim" in now["vtkAlgorithm.UpdateInformation"].reason
     assert now["vtkVariant.IsValid"].verdict == "holds"
     found = compare.compare(vtk, after)
     assert len([change for change in found.changes if change.change == "began"]) > 700
-    taken_back = {decision.python for decision in planned.decisions if decision.action == "hold"}
-    assert {f"{change.owner}.{change.method}" for change in found.changes if change.change == "stopped"} <= taken_back
+    assert not [change for change in found.changes if change.change == "stopped"]
 
 
 def test_the_command_writes_one_record_a_wrapper_and_overload(tmp_path):

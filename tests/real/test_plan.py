@@ -40,8 +40,8 @@ def names(made):
 
 
 def test_enough_is_released_and_not_everything(vtk, itk):
-    assert 1300 < len(released(vtk)) < 4000
-    assert 250 < len(released(itk)) < 20000
+    assert 1200 < len(released(vtk)) < 4000
+    assert 240 < len(released(itk)) < 20000
     # Most of what ITK's Python calls is inline code of class templates, which no library defines by itself.
     for made, share in ((vtk, 0.7), (itk, 0.15)):
         served = made.coverage.direct + made.coverage.through
@@ -98,6 +98,4 @@ def test_each_symbol_once_and_each_decision_with_its_reason(either):
         assert all(decision.carriers), decision
         assert decision.reason.startswith(("rule:", "config:")), decision
         assert decision.symbol not in hot or decision.reason == "config:include"
-        assert decision.walker in toolkits.get(either.toolkit).walkers
-        assert (decision.guard == "pipeline") == bool(decision.walker)
-        assert not (decision.static and decision.guard != "none")
+        assert not (decision.static and decision.followed)

@@ -162,7 +162,7 @@ def test_the_state_with_shims():
         ).wrappers
     }
     assert {name: found.verdict for name, found in now.items()} == {"A.f": "releases", "A.g": "releases", "A.h": "holds", "A.ends": "releases", "A.m": "mixed"}
-    assert "adds the guard" in now["A.g"].reason
+    assert "adds the claim" in now["A.g"].reason
     assert "A.f" in now["A.ends"].reason
 
 

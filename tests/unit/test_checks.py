@@ -26,8 +26,8 @@ def decision(declaration, symbol, *carriers, **changes):
 
 
 RIGHT = (
-    decision("virtual void vtkAlgorithm::Update()", "_ZN12vtkAlgorithm6UpdateEv", "void", walker="algorithm", guard="pipeline"),
-    decision("void vtkChecked::Update()", "_ZN10vtkChecked6UpdateEv", "void", walker="algorithm", guard="pipeline"),
+    decision("virtual void vtkAlgorithm::Update()", "_ZN12vtkAlgorithm6UpdateEv", "void", followed=True),
+    decision("void vtkChecked::Update()", "_ZN10vtkChecked6UpdateEv", "void", followed=True),
     decision("int vtkChecked::Count(int a, double b) const", "_ZNK10vtkChecked5CountEid", "int", "int", "double"),
     decision("static double vtkChecked::Half(double a)", "_ZN10vtkChecked4HalfEd", "double", "double"),
     decision("std::string vtkChecked::Text(const std::string & a, std::vector<int> b)", f"_ZN10vtkChecked4TextERK{STRING}St6vectorIiSaIiEE", "Hidden", "void*", "Hidden"),
@@ -120,7 +120,7 @@ WRONG = {
     "not static": (replace(named("vtkChecked.Half"), static=False), "no matching"),
     "beside a template": (replace(named("vtkChecked.Templated"), symbol="_ZN10vtkChecked9TemplatedEd", carriers=("void", "int")), "a parameter has another carrier"),
     "the base's method": (decision("void vtkChecked::Inherited()", "_ZN10vtkChecked9InheritedEv", "void"), "a base class declares this method"),
-    "the guard's class": (replace(named("vtkLast.Work"), walker="algorithm", guard="pipeline"), "for one of another class"),
+    "the guard's class": (replace(named("vtkLast.Work"), followed=True), "for one of another class"),
     "no such method": (decision("void vtkChecked::Gone()", "_ZN10vtkChecked4GoneEv", "void"), "Gone"),
 }
 

@@ -27,8 +27,8 @@ def test_the_nearest_folder_counts(tmp_path):
 
 
 def test_levels_of_the_guard_stay_in_the_file_s_order(tmp_path):
-    file = write(tmp_path / "gilgen.toml", '[guard]\n"vtkThing.Slow*" = "data"\n"vtkThing" = "object"')
-    assert config.load(tmp_path) == Config(file=str(file), guard=(("vtkThing.Slow*", "data"), ("vtkThing", "object")))
+    file = write(tmp_path / "gilgen.toml", '[guard]\n"vtkThing.Slow*" = "pipeline"\n"vtkThing" = "object"')
+    assert config.load(tmp_path) == Config(file=str(file), guard=(("vtkThing.Slow*", "pipeline"), ("vtkThing", "object")))
 
 
 def test_pyproject(tmp_path):
@@ -59,7 +59,7 @@ def test_from_the_current_folder(tmp_path, monkeypatch):
         ("exclude = [1]", "exclude is not a list of strings"),
         ("exclude = true", "exclude is not a list of strings"),
         ("[include]\na = 1", "include is not a list of strings"),
-        ('guard = "data"', "guard does not give each name one of none, object, pipeline, data"),
+        ('guard = "data"', "guard does not give each name one of none, object, pipeline, closure"),
         ('[guard]\n"vtkThing" = "much"', "guard does not give each name one of"),
         ('[guard]\n"vtkThing" = ["object"]', "guard does not give each name one of"),
     ],

@@ -43,7 +43,7 @@ SEVERAL = (
     decision("vtkThing.Text", symbol="_ZN8vtkThing4TextESs", declaration="std::string vtkThing::Text(std::string)", carriers=("Hidden", "Hidden")),
     decision("vtkThing.Half", symbol="_ZNK8vtkThing4HalfEf", declaration="float vtkThing::Half(float) const", carriers=("float", "float"), guard="none"),
     decision("vtkThing.Make", symbol="_ZN8vtkThing4MakeEv", declaration="static vtkThing* vtkThing::Make()", carriers=("void*",), static=True),
-    decision("vtkOther.Update", symbol="_ZN8vtkOther6UpdateEv", declaration="virtual void vtkOther::Update()", carriers=("void",), library="vtkmodules/libvtkOthers-9.6.so", copies=3, guard="pipeline", walker="algorithm"),
+    decision("vtkOther.Update", symbol="_ZN8vtkOther6UpdateEv", declaration="virtual void vtkOther::Update()", carriers=("void",), library="vtkmodules/libvtkOthers-9.6.so", copies=3, followed=True),
     decision("vtkOther.Kept", symbol="_ZN8vtkOther4KeptEv", carriers=("void",), action="keep", reason="hazard:uses-cpython"),
 )
 
@@ -73,7 +73,7 @@ def test_copies_have_a_shim_each():
     assert "template <int copy>" in text
     assert all(f"vtkOther_Update_0<{copy}>(void*);" in text for copy in range(3))
     assert "std::uint32_t const entry_count = 7;" in files["shims/table.cpp"]
-    assert '{"_ZN8vtkOther6UpdateEv", 1, true, 0, 3, {Guard::pipeline}}' in files["shims/table.cpp"]
+    assert '{"_ZN8vtkOther6UpdateEv", true, false, 0, 3, {Guard::closure}}' in files["shims/table.cpp"]
 
 
 def test_floating_results_travel_as_their_machine_wants():

@@ -56,7 +56,7 @@ def test_a_family_releases_and_says_why(pretend):
     made = planned(pretend, method(pretend, "sleep"))
     (decision,) = made.decisions
     assert (decision.python, decision.action, decision.reason, decision.why) == ("Work.sleep", "release", "rule:blocking", "It blocks.")
-    assert (decision.library, decision.copies, decision.guard, decision.carriers) == ("pretend/libpretend.so", 1, "object", ("void", "double"))
+    assert (decision.library, decision.copies, decision.guard, decision.carriers) == ("pretend/libpretend.so", 1, "closure", ("void", "double"))
     assert decision.served == ("Work.sleep",)
     assert (made.coverage.wrapped, made.coverage.candidates, made.coverage.direct, made.coverage.kept) == (1, 1, 1, {})
 
@@ -129,10 +129,10 @@ def test_families_name_classes_with_all_that_derives_from_them(pretend):
     assert found["Work.value"].library == "pretend/libpretend.so"
 
 
-def test_the_walker_is_the_toolkit_s(pretend):
-    algorithm = Class("vtkAlgorithm", "a.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "wait", "bool double", symbol=pretend.symbols["vtkAlgorithm::Update"]),))
-    decision = decided(pretend, method(pretend, "wait", "bool double"), classes=(algorithm,))["vtkAlgorithm.wait"]
-    assert (decision.guard, decision.walker) == ("pipeline", "algorithm")
+def test_objects_of_the_toolkit_s_root_class_are_followed(pretend):
+    algorithm = Class("vtkAlgorithm", "a.h", 1, bases=(Base("Work", "pretend::Work"), Base("vtkObjectBase", "vtkObjectBase")), methods=(method(pretend, "wait", "bool double", symbol=pretend.symbols["vtkAlgorithm::Update"]),))
+    found = decided(pretend, method(pretend, "wait", "bool double"), classes=(algorithm,))
+    assert (found["vtkAlgorithm.wait"].guard, found["vtkAlgorithm.wait"].followed, found["Work.wait"].followed) == ("closure", True, False)
 
 
 @pytest.mark.parametrize("pattern", ["vtkAlgorithm", "vtkAlgorithm.wait", "vtkAlg*"])
@@ -141,19 +141,11 @@ def test_the_configuration_chooses_how_far_the_guard_reaches(pretend, pattern):
 
     def guard(*levels):
         decision = decided(pretend, method(pretend, "wait", "bool double"), classes=(algorithm,), config=Config(guard=levels))["vtkAlgorithm.wait"]
-        return decision.guard, decision.walker, decision.guard_chosen
+        return decision.guard, decision.guard_chosen
 
-    assert guard((pattern, "data"), ("*", "none")) == ("data", "algorithm", True)
-    assert guard(("Work", "none"), (pattern, "object")) == ("object", "", True)
-    assert guard(("Other", "none")) == ("pipeline", "algorithm", False)
-
-
-def test_what_rewires_queues_and_is_no_candidate(pretend, own_rules):
-    own_rules((Family("wiring", "It waits.", frozenset({"pretend::Work"}), ("value",), queues=True), BLOCKING))
-    made = planned(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"))
-    found = {decision.python: decision for decision in made.decisions}
-    assert (found["Work.value"].action, found["Work.value"].reason, found["Work.value"].guard) == ("queue", "rule:wiring", "object")
-    assert (made.coverage.candidates, made.coverage.direct, made.coverage.queued) == (1, 1, 1)
+    assert guard((pattern, "pipeline"), ("*", "none")) == ("pipeline", True)
+    assert guard(("Work", "none"), (pattern, "object")) == ("object", True)
+    assert guard(("Other", "none")) == ("closure", False)
 
 
 def test_definitions_are_recorded_as_activation_must_find_them(pretend):
@@ -213,7 +205,7 @@ def test_wrappers_that_are_not_thread_safe_keep_all_that_could_come_back_to_pyth
     contained = Family("contained", "No callable.", frozenset({"pretend::Work"}), ("spin",), contained=True)
     own_rules((contained, BLOCKING))
     found = decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), wrappers=wrappers)
-    assert (found["Work.sleep"].action, found["Work.sleep"].reason) == ("queue", "hazard:wrappers-not-thread-safe")
+    assert (found["Work.sleep"].action, found["Work.sleep"].reason) == ("keep", "hazard:wrappers-not-thread-safe")
     assert found["Work.spin"].action == "release"
 
 
@@ -226,7 +218,7 @@ def test_the_plan_says_where_a_shim_only_adds_the_guard(pretend):
     both = {"vtkAlgorithm.Update": "mixed", "Work.sleep": "releases"}
     decision = decided(pretend, method(pretend, "sleep"), wrappers=both)["Work.sleep"]
     assert decision.action == "release"
-    assert "the shim only adds the guard" in decision.why
+    assert "the shim only adds the claim" in decision.why
     assert "guard" not in decided(pretend, method(pretend, "sleep"))["Work.sleep"].why
 
 
@@ -261,9 +253,9 @@ def test_what_python_does_not_see_is_no_candidate(pretend):
     assert decided(pretend, method(pretend, "sleep"), exposed=()) == {}
 
 
-def test_static_methods_have_no_object_to_guard(pretend):
+def test_static_methods_have_no_object_to_follow(pretend):
     decision = decided(pretend, method(pretend, "sleep", static=True))["Work.sleep"]
-    assert (decision.static, decision.guard, decision.walker) == (True, "none", "")
+    assert (decision.static, decision.guard, decision.followed) == (True, "closure", False)
 
 
 def test_one_symbol_gets_one_shim(pretend):
@@ -308,13 +300,13 @@ def test_decisions_do_not_depend_on_the_order_of_the_headers(pretend):
 # ------------------------------------------------------------------------------------------- with a profile
 
 
-def test_just_what_held_is_released_and_the_rest_keeps_its_guard(pretend):
+def test_just_what_held_is_released(pretend):
     methods = (method(pretend, "sleep"), method(pretend, "spin"), method(pretend, "value", "int int", static=True))
     made = planned(pretend, *methods, held=("Work.sleep",))
     found = {decision.python: decision for decision in made.decisions}
     assert (found["Work.sleep"].action, found["Work.sleep"].reason) == ("release", "rule:blocking")
-    assert (found["Work.spin"].action, found["Work.spin"].reason, found["Work.spin"].guard) == ("queue", "profile:not-held", "object")
-    assert (found["Work.value"].action, found["Work.value"].reason) == ("keep", "profile:not-held"), "nothing to guard"
+    assert (found["Work.spin"].action, found["Work.spin"].reason) == ("keep", "profile:not-held")
+    assert (found["Work.value"].action, found["Work.value"].reason) == ("keep", "profile:not-held")
     assert found["Work.spin"].served == ()
     assert (made.coverage.candidates, made.coverage.direct, made.coverage.kept) == (3, 1, {"profile:not-held": 2})
     assert made.notices == ()
@@ -328,7 +320,7 @@ def test_control_without_a_profile_the_rules_release_all(pretend):
 def test_what_held_and_no_rule_names_is_released(pretend):
     found = decided(pretend, method(pretend, "keep", "int int"), method(pretend, "sleep"), held=("Work.keep",))
     assert (found["Work.keep"].action, found["Work.keep"].reason, found["Work.keep"].why) == ("release", "profile:held", "It held the GIL in the profile.")
-    assert found["Work.sleep"].action == "queue"
+    assert found["Work.sleep"].action == "keep"
 
 
 def test_an_object_s_own_class_means_the_base_that_has_the_method(pretend):
@@ -339,7 +331,7 @@ def test_an_object_s_own_class_means_the_base_that_has_the_method(pretend):
 def test_subclasses_that_python_does_not_see_are_released_with_it(pretend):
     hidden = Class("pretend::Derived", "d.h", 1, bases=(Base("Work", "pretend::Work"),), methods=(method(pretend, "value", "int int", "Derived"),))
     found = decided(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"), classes=(hidden,), held=("Work.value",))
-    assert {name: decision.action for name, decision in found.items()} == {"Work.value": "release", "pretend::Derived.value": "release", "Work.sleep": "queue"}
+    assert {name: decision.action for name, decision in found.items()} == {"Work.value": "release", "pretend::Derived.value": "release", "Work.sleep": "keep"}
 
 
 def test_the_user_s_word_and_hazards_still_count(pretend, own_rules):
@@ -352,68 +344,41 @@ def test_the_user_s_word_and_hazards_still_count(pretend, own_rules):
     assert decided(pretend, method(pretend, "value", "int int"), held=("Work.value",))["Work.value"].reason == "hazard:hot"
 
 
-def test_what_queues_goes_on_to_queue(pretend, own_rules):
-    own_rules((Family("wiring", "It waits.", frozenset({"pretend::Work"}), ("value",), queues=True), BLOCKING))
-    made = planned(pretend, method(pretend, "value", "int int"), method(pretend, "sleep"), held=("Work.sleep",))
-    found = {decision.python: (decision.action, decision.reason) for decision in made.decisions}
-    assert found == {"Work.value": ("queue", "rule:wiring"), "Work.sleep": ("release", "rule:blocking")}
-    assert (made.coverage.candidates, made.coverage.queued) == (1, 1)
+# --------------------------------------------------------------------------------- what is not thread-safe
+
+UNSAFE = Family("unsafe", "It is not thread-safe.", frozenset({"pretend::Work"}), ("value",), behind=("wait",), serial=True)
 
 
-@pytest.mark.parametrize(
-    ("held", "words"),
-    [
-        ("Work.gone", "but it cannot be released: No library of the installed package exports this function"),
-        ("Work.nonsense", "which vtk 9.6.2 does not expose"),
-        ("Work.brightOn", "but it cannot be released: It sets a flag. [keep:toggle]"),
-    ],
-)
-def test_what_cannot_be_released_is_said(pretend, own_rules, held, words):
-    own_rules(keeps=(Keep("toggle", "It sets a flag.", ("*On",)),))
-    made = planned(pretend, method(pretend, "sleep"), method(pretend, "gone"), method(pretend, "brightOn", "void"), held=(held, "Work.sleep"))
-    assert [notice for notice in made.notices if words in notice], made.notices
-    assert len(made.notices) == 1
-
-
-def test_a_profile_without_classes_means_every_class(pretend):
-    assert decided(pretend, method(pretend, "sleep"), method(pretend, "spin"), held=("*.spin",))["Work.spin"].action == "release"
-
-
-# ---------------------------------------------------------------------------------------- what must hold
-
-UNSAFE = Family("unsafe", "It is not thread-safe.", frozenset({"pretend::Work"}), ("value",), behind=("wait",), holds=True)
-
-
-def test_what_must_hold_is_kept_and_protected(pretend, own_rules):
+def test_what_is_not_thread_safe_is_serialized(pretend, own_rules):
     own_rules((BLOCKING, UNSAFE))
     made = planned(pretend, method(pretend, "value", "int int"), method(pretend, "wait", "bool double", virtual=True), method(pretend, "sleep"), exposed=("value", "sleep"))
     found = {d.python: (d.action, d.reason) for d in made.decisions}
-    assert found == {"Work.value": ("hold", "rule:unsafe"), "Work.wait": ("hold", "rule:unsafe"), "Work.sleep": ("release", "rule:blocking")}
-    assert (made.coverage.candidates, made.coverage.direct, made.coverage.kept, made.coverage.queued) == (2, 1, {"rule:unsafe": 1}, 0)
+    assert found == {"Work.value": ("serialize", "rule:unsafe"), "Work.wait": ("serialize", "rule:unsafe"), "Work.sleep": ("release", "rule:blocking")}
+    assert (made.coverage.candidates, made.coverage.direct, made.coverage.kept) == (2, 2, {})
 
 
 @pytest.mark.parametrize("config", [Config(("Work.*",), (), "x"), Config((), ("Work.*",), "x")])
 def test_no_setting_takes_the_protection_away(pretend, own_rules, config):
     own_rules((UNSAFE,))
     found = decided(pretend, method(pretend, "value", "int int"), method(pretend, "wait", "bool double", virtual=True), exposed=("value",), config=config)
-    assert {d.action for d in found.values()} == {"hold"}
+    assert {d.action for d in found.values()} == {"serialize"}
     assert len(found) == 2
 
 
 def test_a_profile_and_a_wrapper_without_thread_safety_leave_it_too(pretend, own_rules):
     own_rules((UNSAFE,))
     found = decided(pretend, method(pretend, "value", "int int"), held=("vtk.Work.value",))
-    assert found["Work.value"].action == "hold"
+    assert found["Work.value"].action == "serialize"
     found = decided(pretend, method(pretend, "value", "int int"), wrappers={"vtkAlgorithm.Update": "holds"})
-    assert found["Work.value"].action == "hold"
+    assert found["Work.value"].action == "serialize"
 
 
-def test_a_class_without_a_header_holds_in_what_it_overrides(pretend, own_rules):
-    own_rules((Family("unsafe", "It is not thread-safe.", frozenset({"vtkExecutive"}), (), behind=("Update",), holds=True),))
+def test_a_class_without_a_header_is_serialized_in_what_it_overrides(pretend, own_rules):
+    own_rules((Family("unsafe", "It is not thread-safe.", frozenset({"vtkExecutive"}), (), behind=("Update",), serial=True),))
     base = Class("vtkAlgorithm", "a.h", 1, methods=(method(pretend, "Update", "bool double", symbol=pretend.symbols["vtkAlgorithm::Update"], virtual=True),))
     python = (ExposedClass("vtkAlgorithm", "vtkAlgorithm", (), ()), ExposedClass("vtkExecutive", "vtkExecutive", ("vtkAlgorithm",), ()))
     found = decided(pretend, classes=(base,), python=python)
-    assert {name: (d.action, d.symbol) for name, d in found.items()} == {"vtkExecutive.Update": ("hold", pretend.symbols["vtkExecutive::Update"])}
+    assert {name: (d.action, d.symbol) for name, d in found.items()} == {"vtkExecutive.Update": ("serialize", pretend.symbols["vtkExecutive::Update"])}
 
 
 def test_a_class_without_a_header_is_kept_for_want_of_one(pretend, own_rules):
