@@ -206,7 +206,10 @@ void add_objects(Frame const& call, Closure& closure, Guard guard)
     static thread_local Objects objects;
     objects_of(call, objects);
     bool const reads = gated_of(call.record).reads_arguments;
-    for (void* const one : objects.own) closure.add(one, Mode::changes);
+    for (void* const one : objects.own) {
+        closure.add(one, Mode::changes);
+        closure.of_pipeline = closure.of_pipeline || (class_of(one).kinds & kind_pipeline);
+    }
     if (guard == Guard::closure) {
         if (objects.anything && !closure.nothing_whole) closure.whole = true;
         for (void* const one : objects.arguments) closure.add(one, reads ? Mode::reads : Mode::changes);
@@ -453,6 +456,7 @@ bool settle(Wanted const& wanted, Claim& own, Way_in& way)
                 list.remove(own);
                 own.fills = closure.fills;
                 own.bytes = closure.bytes;
+                own.pipeline = closure.of_pipeline;
                 break;
             }
             wait.begin(keeper.taken ? keeper.taken : keeper.visited);

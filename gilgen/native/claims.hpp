@@ -32,6 +32,7 @@ struct Claim {
     Claim* previous = nullptr;
     std::vector<Closure::Fill> fills;
     std::uint64_t bytes = 0;
+    bool pipeline = false;          // the wrapped call's own object is part of a pipeline
 };
 
 // What stands in the way of a call: nothing; only threads that visit Python; or one that runs or came earlier.

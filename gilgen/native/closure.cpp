@@ -121,7 +121,7 @@ void Closure::clear()
     fills.clear();
     table_.assign(table_.empty() ? 128 : table_.size(), 0);
     next_ = 0;
-    whole = false;
+    whole = of_pipeline = false;
     bytes = 0;
 }
 

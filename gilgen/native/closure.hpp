@@ -79,6 +79,7 @@ public:
     bool whole = false;     // some object may lead anywhere: the whole toolkit
     bool pipeline = false;  // only filters are followed
     bool nothing_whole = false; // what is not known counts as nothing: the plain wheel releases this call, too
+    bool of_pipeline = false; // the object of the wrapped call is part of a pipeline
     std::uint64_t bytes = 0;
 
     Item const* begin() const { return items_.data(); }
@@ -111,6 +112,7 @@ void walk(void* object, Class const& of, Mode mode, Closure& closure);
 // The bits of `Class::kinds` that the mangled name of a class stands for.
 std::uint32_t kinds_of(char const* mangled);
 extern std::uint32_t const kind_object;    // derives from the toolkit's root class
+extern std::uint32_t const kind_pipeline; // a filter, or what drives one: what it does depends on more than its data
 extern std::uint32_t const kind_data;      // data, and pieces of data: what it leads to is all in `walk`
 
 // When an object was last modified, by the toolkit's own clock, which no two changes share. 0: not to be had.

@@ -25,6 +25,12 @@ constexpr std::uint64_t turn_known_for_ns = 200000000; // then one release finds
 std::atomic<std::uint64_t> turn_ns{0};
 std::atomic<std::uint64_t> turn_at{0};
 
+// A call that takes so long is released although the release costs that much.
+std::uint64_t worth_it(std::uint64_t cost)
+{
+    return cost - cost / 4;
+}
+
 std::uint32_t log2_of(std::uint64_t value)
 {
     return value ? 63u - static_cast<std::uint32_t>(__builtin_clzll(value)) : 0;
@@ -42,7 +48,8 @@ std::uint64_t clock_ns()
 bool expected_short(Entry const& entry, void* self, Frame const& call, std::uint32_t& key)
 {
     auto const& claim = *static_cast<Claim const*>(call.claim);
-    if (!self || !entry.method->object || !entry.method->sized) return false;
+    if (!self || !entry.method->object) return false;
+    if (!entry.method->sized && (!claim.bytes || claim.pipeline)) return false;
     auto const type = reinterpret_cast<std::uintptr_t>(class_of(self).type);
     auto const what = reinterpret_cast<std::uintptr_t>(entry.method) * 31 + type;
     auto const tag = static_cast<std::uint32_t>((what * 0x9E3779B97F4A7C15u) >> 32) * 64 + log2_of(claim.bytes);
@@ -54,12 +61,12 @@ bool expected_short(Entry const& entry, void* self, Frame const& call, std::uint
     }
     std::uint64_t const cost = turn_ns.load(std::memory_order_relaxed);
     if (cost < cheap_turn_ns || clock_ns() - turn_at.load(std::memory_order_relaxed) > turn_known_for_ns) return false;
-    return expected < cost / 2;
+    return expected < worth_it(cost);
 }
 
 bool proved_long(std::uint64_t began)
 {
-    return clock_ns() - began > turn_ns.load(std::memory_order_relaxed) / 2;
+    return clock_ns() - began > worth_it(turn_ns.load(std::memory_order_relaxed));
 }
 
 void note_duration(std::uint32_t key, std::uint64_t nanoseconds)

@@ -167,7 +167,7 @@ Object* wrap(Type& type, vtkObjectBase* object) { return new Object{1, &type, ob
 void observed(vtkAlgorithm*, void* function)
 {
     int const found = PyGILState_Ensure();
-    reinterpret_cast<void (*)()>(function)();
+    reinterpret_cast<void (*)(bool)>(function)(found == 0);
     PyGILState_Release(found);
 }
 
