@@ -77,7 +77,8 @@ def facts(toolkit: str) -> tuple[Fact, ...]:
     found = [Fact(entry["what"], name, -1, entry["why"]) for entry in table.get("method", ()) for name in entry["names"]]
     for entry in table.get("class", ()):
         for name in entry["names"]:
-            found += [Fact(entry["what"], spelling, entry.get("number", 0), entry["why"], name) for spelling in mangled(name)]
+            spellings = (name,) if entry["what"].endswith("-name") else mangled(name)
+            found += [Fact(entry["what"], spelling, entry.get("number", 0), entry["why"], name) for spelling in spellings]
     return tuple(found)
 
 

@@ -206,10 +206,7 @@ void add_objects(Frame const& call, Closure& closure, Guard guard)
     static thread_local Objects objects;
     objects_of(call, objects);
     bool const reads = gated_of(call.record).reads_arguments;
-    for (void* const one : objects.own) {
-        closure.add(one, Mode::changes);
-        closure.of_pipeline = closure.of_pipeline || (class_of(one).kinds & kind_pipeline);
-    }
+    for (void* const one : objects.own) closure.add(one, Mode::changes);
     if (guard == Guard::closure) {
         if (objects.anything && !closure.nothing_whole) closure.whole = true;
         for (void* const one : objects.arguments) closure.add(one, reads ? Mode::reads : Mode::changes);
@@ -456,7 +453,8 @@ bool settle(Wanted const& wanted, Claim& own, Way_in& way)
                 list.remove(own);
                 own.fills = closure.fills;
                 own.bytes = closure.bytes;
-                own.pipeline = closure.of_pipeline;
+                own.filters = closure.filters;
+                own.unpredictable = closure.unpredictable;
                 break;
             }
             wait.begin(keeper.taken ? keeper.taken : keeper.visited);

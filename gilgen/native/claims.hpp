@@ -32,7 +32,8 @@ struct Claim {
     Claim* previous = nullptr;
     std::vector<Closure::Fill> fills;
     std::uint64_t bytes = 0;
-    bool pipeline = false;          // the wrapped call's own object is part of a pipeline
+    std::uint64_t filters = 0;
+    bool unpredictable = false;
 };
 
 // What stands in the way of a call: nothing; only threads that visit Python; or one that runs or came earlier.

@@ -69,6 +69,7 @@ void learn(void const* type, Class& into)
         if (one.what == "leads-back") into.leads_back = true;
         if (one.what == "complete") into.complete = true;
         if (one.what == "whole") into.whole = true;
+        if (one.what == "unpredictable") into.unpredictable = true;
     }
     char const* const layout = type_name(read<void const*>(read<void const*>(type, 0), -static_cast<std::ptrdiff_t>(sizeof(void*))));
     if (std::strcmp(layout, "N10__cxxabiv120__si_class_type_infoE") == 0) {
@@ -108,6 +109,9 @@ Class const& class_of(void* object)
         found.type = type;
         found.name = type_name(type);
         learn(type, found);
+        for (Knowledge const& one : knowledge()) {
+            if (one.what == "unpredictable-name" && std::strstr(found.name, one.name.c_str())) found.unpredictable = true;
+        }
     }
     return found;
 }
@@ -121,7 +125,8 @@ void Closure::clear()
     fills.clear();
     table_.assign(table_.empty() ? 128 : table_.size(), 0);
     next_ = 0;
-    whole = of_pipeline = false;
+    whole = unpredictable = false;
+    filters = 0;
     bytes = 0;
 }
 
@@ -186,6 +191,7 @@ bool Closure::follow(Gatekeeper* keeper)
         auto* const object = reinterpret_cast<void*>(item.object);
         Class const& of = class_of(object);
         if ((of.whole || is_entangled(object)) && !nothing_whole) whole = true;
+        unpredictable = unpredictable || of.unpredictable;
         walk(object, of, item.mode, *this);
         if (pipeline) continue;
         for (std::uint32_t const offset : of.members) {

@@ -39,6 +39,7 @@ struct Class {
     bool needs_nothing = false;   // there are no caches to be filled
     bool leads_back = false;      // what it is got from belongs to it
     bool whole = false;           // may lead anywhere
+    bool unpredictable = false;   // it waits for a file, another process or Python
     bool complete = false;        // all that it leads to is followed without links
     std::vector<std::uint32_t> members; // where pointers to what it leads to lie
 };
@@ -79,8 +80,11 @@ public:
     bool whole = false;     // some object may lead anywhere: the whole toolkit
     bool pipeline = false;  // only filters are followed
     bool nothing_whole = false; // what is not known counts as nothing: the plain wheel releases this call, too
-    bool of_pipeline = false; // the object of the wrapped call is part of a pipeline
+    // What tells how long a call will take: how much data there is, which filters with which parameters, and whether anything is
+    // among them that waits for a file, another process or Python.
     std::uint64_t bytes = 0;
+    std::uint64_t filters = 0;
+    bool unpredictable = false;
 
     Item const* begin() const { return items_.data(); }
     Item const* end() const { return items_.data() + items_.size(); }
@@ -112,7 +116,6 @@ void walk(void* object, Class const& of, Mode mode, Closure& closure);
 // The bits of `Class::kinds` that the mangled name of a class stands for.
 std::uint32_t kinds_of(char const* mangled);
 extern std::uint32_t const kind_object;    // derives from the toolkit's root class
-extern std::uint32_t const kind_pipeline; // a filter, or what drives one: what it does depends on more than its data
 extern std::uint32_t const kind_data;      // data, and pieces of data: what it leads to is all in `walk`
 
 // When an object was last modified, by the toolkit's own clock, which no two changes share. 0: not to be had.

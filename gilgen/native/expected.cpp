@@ -8,7 +8,8 @@
 namespace gilgen {
 namespace {
 
-// What is known of one function, on objects of one class, with data of one size (to a power of two).
+// What is known of one function, on objects of one class, with data of one size (to a power of two) and filters with the same
+// parameters.
 struct Seen {
     std::atomic<std::uint32_t> tag; // of the three; 0: nothing
     std::atomic<std::uint32_t> times;
@@ -48,14 +49,15 @@ std::uint64_t clock_ns()
 bool expected_short(Entry const& entry, void* self, Frame const& call, std::uint32_t& key)
 {
     auto const& claim = *static_cast<Claim const*>(call.claim);
-    if (!self || !entry.method->object) return false;
-    if (!entry.method->sized && (!claim.bytes || claim.pipeline)) return false;
+    if (!self || !entry.method->object || claim.unpredictable) return false;
+    if (!entry.method->sized && !claim.bytes && !claim.filters) return false;
     auto const type = reinterpret_cast<std::uintptr_t>(class_of(self).type);
-    auto const what = reinterpret_cast<std::uintptr_t>(entry.method) * 31 + type;
+    auto const what = (reinterpret_cast<std::uintptr_t>(entry.method) * 31 + type) ^ claim.filters;
     auto const tag = static_cast<std::uint32_t>((what * 0x9E3779B97F4A7C15u) >> 32) * 64 + log2_of(claim.bytes);
     key = tag ? tag : 1;
     Seen const& known = seen[key % places];
-    std::uint64_t expected = claim.bytes * first_ns_per_byte;
+    // Of a filter that was never seen with these parameters, nothing is expected.
+    std::uint64_t expected = claim.filters ? ~std::uint64_t{0} : claim.bytes * first_ns_per_byte;
     if (known.tag.load(std::memory_order_relaxed) == key && known.times.load(std::memory_order_relaxed) >= enough) {
         expected = known.nanoseconds.load(std::memory_order_relaxed);
     }

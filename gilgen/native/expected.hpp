@@ -14,8 +14,7 @@ namespace gilgen {
 std::uint64_t clock_ns();
 
 // Whether the call is expected to be over before a release would pay. Sets `key` to where its duration is to be noted; 0: nowhere.
-// Only of functions whose duration follows from the size of the data, and of objects that are no part of a pipeline: what a
-// pipeline does depends on its parameters, and nothing tells beforehand.
+// Never where it may wait for a file, another process or Python.
 bool expected_short(Entry const& entry, void* self, Frame const& call, std::uint32_t& key);
 
 // Whether a call that was expected to be short has taken so long by now that a release pays.

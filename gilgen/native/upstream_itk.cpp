@@ -78,7 +78,7 @@ void walk_process(void* process, Class const& of, Closure& closure)
 
 } // namespace
 
-std::uint32_t const kind_object = is_object, kind_data = 0, kind_pipeline = is_process | is_data;
+std::uint32_t const kind_object = is_object, kind_data = 0;
 
 std::uint32_t kinds_of(char const* mangled)
 {
@@ -90,6 +90,7 @@ std::uint32_t kinds_of(char const* mangled)
 
 void walk(void* object, Class const& of, Mode, Closure& closure)
 {
+    closure.unpredictable = true; // how much data there is cannot be asked
     if (!walkers_ready.load(std::memory_order_relaxed)) {
         closure.whole = closure.whole || !closure.nothing_whole;
         return;

@@ -4,6 +4,9 @@
 #include "rebind.hpp"
 #include "visits.hpp"
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <cstring>
 
 namespace gilgen {
@@ -126,8 +129,28 @@ Mode mode_of_input(void* data, Class const& reader, Closure& closure)
     return Mode::fills;
 }
 
+// A filter's class and the numbers that it holds, its parameters among them: not its addresses, and not its times of modification,
+// which are another each time. What is taken for a parameter and is none makes a call unknown, and unknown calls release.
+std::uint64_t fingerprint(void* algorithm, Class const& of)
+{
+    constexpr std::size_t most_words = 128;
+    constexpr std::uint64_t lately = 1 << 20; // changes of all objects
+    std::uint64_t const now = modified(algorithm);
+    std::size_t const count = std::min(malloc_usable_size(algorithm) / sizeof(std::uint64_t), most_words);
+    auto const* const words = static_cast<std::uint64_t const*>(algorithm);
+    auto sum = reinterpret_cast<std::uintptr_t>(of.type);
+    for (std::size_t i = 3; i < count; ++i) { // behind the table, the count of references and the time of the object itself
+        std::uint64_t const word = words[i];
+        bool const address = word >> 40 && !(word >> 47);
+        bool const time = word <= now && word + lately > now;
+        if (!address && !time) sum = (sum ^ word) * 0x9E3779B97F4A7C15u + i;
+    }
+    return sum;
+}
+
 void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
 {
+    closure.filters ^= fingerprint(algorithm, of);
     int const ports = call<int>(input_ports, algorithm);
     for (int port = 0; port < ports; ++port) {
         int const connections = call<int>(input_connections, algorithm, port);
@@ -161,7 +184,7 @@ std::ptrdiff_t slot_of_mtime()
 
 } // namespace
 
-std::uint32_t const kind_object = is_object, kind_data = is_data, kind_pipeline = is_algorithm | is_executive;
+std::uint32_t const kind_object = is_object, kind_data = is_data;
 
 std::uint32_t kinds_of(char const* mangled)
 {

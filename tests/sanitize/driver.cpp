@@ -177,14 +177,22 @@ void property(Object* self)
     pretend::drop(found);
 }
 
-pretend::Definition* update_two;
+void call_function(char const* name, Object* argument)
+{
+    for (auto const& [key, value] : wrapper::module().items) {
+        if (std::strcmp(static_cast<char*>(key), name) != 0) continue;
+        auto const* const function = static_cast<pretend::Definition*>(static_cast<Object*>(value)->pointer);
+        Object* const found = reinterpret_cast<Function>(function->function)(nullptr, argument);
+        if (!found) pretend::error_was_set();
+        return pretend::drop(found);
+    }
+    fail(name);
+}
 
 void call_with_two(Object* one, Object* other)
 {
     pretend::Tuple arguments{1, &pretend::tuple_type, 2, {one, other}};
-    Object* const found = reinterpret_cast<Function>(update_two->function)(nullptr, reinterpret_cast<Object*>(&arguments));
-    if (!found) pretend::error_was_set();
-    pretend::drop(found);
+    call_function("update_two", reinterpret_cast<Object*>(&arguments));
 }
 
 // A second Python object for what another stands for; it is dropped again while a call may be using that.
@@ -254,6 +262,7 @@ void build()
     behind(world.readers[1])->observer = wrapper::observed;
     behind(world.readers[1])->observed = reinterpret_cast<void*>(in_callback);
     behind(with_data(new vtkAlgorithm, 1))->reader = new vtkHDFReader; // nobody else has this one
+    wrapper::default_algorithm = behind(world.filters[0]);
     world.all = world.filters;
     world.all.insert(world.all.end(), world.readers.begin(), world.readers.end());
     world.all.insert(world.all.end(), world.producers.begin(), world.producers.end());
@@ -291,11 +300,12 @@ void own_reader()
 bool wrappers_may_release = true;
 int wrappers_that_release = 0; // both protected by the GIL
 
-void released_by_wrapper()
+void released_by_wrapper(bool has_object)
 {
     if (!wrappers_may_release) return;
     ++wrappers_that_release;
-    call_and_drop(any(world.filters), "UpdateReleased", some_microseconds());
+    if (has_object) call_and_drop(any(world.filters), "UpdateReleased", some_microseconds());
+    else call_function("update_default", nullptr);
     --wrappers_that_release;
 }
 
@@ -323,7 +333,8 @@ struct Step {
 Step steps[] = {
     {'u', 8, [] { call_and_drop(any(world.filters), "Update", some_microseconds()); }},
     {'p', 3, [] { call_and_drop(any(world.producers), "Update", some_microseconds()); }},
-    {'w', 4, released_by_wrapper},
+    {'w', 4, [] { released_by_wrapper(true); }},
+    {'f', 2, [] { released_by_wrapper(false); }},
     {'c', 3, [] { call_and_drop(any(world.filters), "Compute", some_microseconds()); }},
     {'t', 1, [] { call_and_drop(any(world.filters), "ComputeOnThread", some_microseconds()); }},
     {'2', 2, [] { call_with_two(any(world.filters), any(world.filters)); }},
@@ -478,9 +489,6 @@ int main(int count, char** arguments)
         tell_facts();
         activate(guard, false);
         if (!gilgen_gate(&wrapper::module())) fail("no memory for the gate");
-        for (auto const& [key, value] : wrapper::module().items) {
-            if (std::strcmp(static_cast<char*>(key), "update_two") == 0) update_two = static_cast<pretend::Definition*>(static_cast<Object*>(value)->pointer);
-        }
         build();
     }
     std::vector<std::thread> all;

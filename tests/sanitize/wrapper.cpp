@@ -33,6 +33,15 @@ Object* update_two(Object*, Object* arguments)
     return integer(found + algorithm(tuple->items[1])->Update(20));
 }
 
+// It has no object of the toolkit's, and releases the GIL by itself.
+Object* update_default(Object*, Object*)
+{
+    void* const state = PyEval_SaveThread();
+    int const found = default_algorithm->Update(50);
+    PyEval_RestoreThread(state);
+    return integer(found);
+}
+
 Object* abort_execute(Object* self, Object*)
 {
     algorithm(self)->abort();
@@ -126,7 +135,10 @@ Definition data_methods[] = {
     {"Change", address(change), pretend::takes_one, "Change(self, how:int) -> int"},
     {"Examine", address(examine), pretend::takes_one, "Examine(self, how:int) -> int"},
 };
-Definition functions[] = {{"update_two", address(update_two), pretend::takes_tuple, "update_two(a:vtkAlgorithm, b:vtkAlgorithm) -> int"}};
+Definition functions[] = {
+    {"update_two", address(update_two), pretend::takes_tuple, "update_two(a:vtkAlgorithm, b:vtkAlgorithm) -> int"},
+    {"update_default", address(update_default), pretend::takes_nothing, "update_default() -> int"},
+};
 Property value_property{"value", address(get_value), address(set_value), "", nullptr};
 
 template <std::size_t count>
@@ -138,6 +150,8 @@ void add(Type& type, Definition (&definitions)[count])
 }
 
 } // namespace
+
+vtkAlgorithm* default_algorithm = nullptr;
 
 Type object_type("vtkfixture.vtkObjectBase", nullptr);
 Type algorithm_type("vtkfixture.vtkAlgorithm", &object_type);

@@ -14,6 +14,8 @@ extern Type object_type, algorithm_type, executive_type, data_type;
 
 Dictionary& module();
 
+extern vtkAlgorithm* default_algorithm; // of the function "update_default"
+
 // A new Python object for a C++ object, which it takes over.
 Object* wrap(Type& type, vtkObjectBase* object);
 
