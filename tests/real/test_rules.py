@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 # Classes of which nothing may be released but by these families, and all that derives from them. What draws with OpenGL needs
 # the context of its thread and computes over no data; a cell, an iterator or a matrix is not the whole of the data.
 ONLY = {
-    "vtkWindow": set(),
+    "vtkWindow": {"drawing"},
     "vtkRenderWindowInteractor": {"event-loops"},
     "vtkInteractorObserver": set(),
     "vtkViewport": set(),
@@ -47,6 +47,7 @@ ONLY = {
 NAMES = {
     "vtk": {
         "event-loops": ("Start", "ProcessEvents"),
+        "drawing": ("Render",),
         "pipeline": ("Update*", "ProcessRequest", "PropagateUpdateExtent"),
         "readers": ("Read*", "CanReadFile", "Parse*", "OpenVTKFile", "Update"),
         "writers": ("Write*",),
@@ -59,7 +60,7 @@ NAMES = {
 # What bears the name of something that blocks, and does not: it sets a parameter, returns what is there, or looks at one cell.
 SHORT = {
     "vtk": (
-        "*RenderWindow.*", "vtkXMLWriter.Start", "vtkWriter.EncodeString", "vtkTestingInteractor.Start", "*.GenerateValues", "*.GenerateLabels",
+        "*RenderWindow.[!R]*", "vtkXMLWriter.Start", "vtkWriter.EncodeString", "vtkTestingInteractor.Start", "*.GenerateValues", "*.GenerateLabels",
         "*.GenerateTimeStep*", "vtkMergeFields.*", "vtkMeshQuality.Triangle*", "vtkCellQuality.*", "vtkCellValidator.*", "*.TriangleTriangleIntersection",
         "vtk*Spline.Evaluate", "vtkImageReader*.Compute*", "vtkImageData.ComputeBounds", "vtkImageData.CopyStructure", "vtkPolyData.CopyStructure",
         "vtkUnstructuredGrid.ConvertFaceStreamPointIds", "vtkPolyData.ReplaceLinkedCell", "*.PrintTree", "vtkDataSet.CheckAttributes",

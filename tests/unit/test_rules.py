@@ -65,7 +65,7 @@ def test_each_family_has_its_name_its_reason_and_no_exception_beside_the_point(t
             assert method != "*" or owner not in family.classes, f"{pattern}: leave the class out of {family.name}"
 
 
-@pytest.mark.parametrize("method", ["Start", "End", "Render", "Frame", "SwapBuffers", "MakeCurrent", "Finalize"])
+@pytest.mark.parametrize("method", ["Start", "End", "Frame", "SwapBuffers", "MakeCurrent", "Finalize"])
 def test_a_window_does_not_write_when_it_starts(method):
     assert covering("vtk", WINDOW, method) == []
 
