@@ -81,6 +81,7 @@ class Wait:
         count: how often.
         seconds: how long, all together.
         longest_seconds: the longest of them.
+        whole: how often the other had claimed the whole toolkit, because what it leads to cannot be known.
     """
 
     waiter: str
@@ -88,6 +89,17 @@ class Wait:
     count: int
     seconds: float
     longest_seconds: float
+    whole: int = 0
+
+    @property
+    def advice(self) -> str:
+        """What would make it faster."""
+        if self.whole:
+            return (
+                f"{self.holder} had claimed the whole toolkit {self.whole} times: its objects existed before gilgen was activated, or are connected "
+                "in ways that cannot be followed. Activate before the program makes objects."
+            )
+        return f"{self.waiter} and {self.holder} work on the same objects: give each thread its own copy, or ask gilgen.busy() before the call."
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +318,7 @@ class _Pair(ctypes.Structure):
         ("count", ctypes.c_uint64),
         ("nanoseconds", ctypes.c_uint64),
         ("longest", ctypes.c_uint64),
+        ("whole", ctypes.c_uint64),
     )
 
 
@@ -468,7 +481,7 @@ class _Shims:
         """Which calls waited for which, the longest first."""
         pairs = (_Pair * MOST_PAIRS)()
         count = self.native.gilgen_pairs(pairs, ctypes.c_uint32(MOST_PAIRS))
-        found = [Wait(os.fsdecode(p.waiter), os.fsdecode(p.holder), p.count, p.nanoseconds * 1e-9, p.longest * 1e-9) for p in pairs[:count]]
+        found = [Wait(os.fsdecode(p.waiter), os.fsdecode(p.holder), p.count, p.nanoseconds * 1e-9, p.longest * 1e-9, p.whole) for p in pairs[:count]]
         return tuple(sorted(found, key=lambda wait: -wait.seconds))
 
     def status(self) -> ToolkitStatus:

@@ -265,6 +265,7 @@ class PretendToolkit:
         decisions += [
             self.decision("vtkAlgorithm::Update", "bool double"),
             self.decision("vtkExecutive::Update", "bool double"),
+            self.decision("vtkThing::hold", "bool double"),
         ]
         return tuple(decisions)
 

@@ -479,7 +479,7 @@ bool settle(Wanted const& wanted, Claim& own, Way_in& way)
 // Python, or are in the middle of calls with the GIL.
 bool enlist(Claim& own)
 {
-    bool const in_turn = !thread.claim;
+    bool const in_turn = false; // it has had its turn, at the gate
     Deadline deadline = never;
     Waited_for wait;
     bool entered = false;
