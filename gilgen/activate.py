@@ -424,17 +424,20 @@ class _Shims:
             self.native.gilgen_know(b"prepares", name.encode(), ctypes.c_int64(-1))
         self.facts_told = True
 
-    def bind(self) -> None:
+    def bind(self, executed: Any = None) -> None:
+        """Serve the libraries and modules that have arrived; `executed` is one that is still being imported, and whole."""
         new = self.native.gilgen_bind()
         for name in _BOUND:
             self.bound[name] = self.bound.get(name, 0) + getattr(new, name)
-        self.gate()
+        self.gate(executed)
 
-    def gate(self) -> None:
+    def gate(self, executed: Any = None) -> None:
         """Put the gate before what has been imported since the last time."""
         for name, module in tuple(sys.modules.items()):
-            if name in self.gated or not name.startswith(self.modules) or not isinstance(getattr(module, "__loader__", None), _Loader):
-                continue
+            if name in self.gated or not name.startswith(self.modules) or isinstance(getattr(module, "__loader__", None), _SOURCE):
+                continue  # ITK's extension modules bring others with them, which have no loader at all
+            if module is not executed and getattr(getattr(module, "__spec__", None), "_initializing", False):
+                continue  # its functions are yet to come
             self.measure(module)
             if not self.native.gilgen_gate(ctypes.py_object(module.__dict__)):
                 raise UnsupportedError("This system gives no memory that may be executed, which the gate needs.", "Allow it for this program, or run it without gilgen.")
@@ -693,7 +696,7 @@ def _tell_children(guard: Guard | Mapping[str, Guard] | None, busy: str = "wait"
 
 # --------------------------------------------------------------------- libraries that load later
 
-_Loader = importlib.machinery.ExtensionFileLoader
+_SOURCE = (importlib.machinery.SourceFileLoader, importlib.machinery.SourcelessFileLoader)
 
 _original: dict[str, Callable[..., Any]] = {}
 
@@ -723,7 +726,7 @@ def _then_bind(function: Callable[..., Any]) -> Callable[..., Any]:
         with _lock:
             for shims in _shims.values():
                 if shims.active:
-                    shims.bind()
+                    shims.bind(argument if function.__name__ == "exec_module" else None)
         return result
 
     load.__name__, load.__qualname__, load.__doc__ = function.__name__, function.__qualname__, function.__doc__

@@ -334,7 +334,7 @@ Step steps[] = {
     {'u', 8, [] { call_and_drop(any(world.filters), "Update", some_microseconds()); }},
     {'p', 3, [] { call_and_drop(any(world.producers), "Update", some_microseconds()); }},
     {'w', 4, [] { released_by_wrapper(true); }},
-    {'f', 2, [] { released_by_wrapper(false); }},
+    {'f', 2, [] { if (!depth) released_by_wrapper(false); }},
     {'c', 3, [] { call_and_drop(any(world.filters), "Compute", some_microseconds()); }},
     {'t', 1, [] { call_and_drop(any(world.filters), "ComputeOnThread", some_microseconds()); }},
     {'2', 2, [] { call_with_two(any(world.filters), any(world.filters)); }},

@@ -31,6 +31,9 @@ LIBRARIES = {"toolkit": (), "wrapper": ("-ltoolkit",), "late": ("-ltoolkit",)}
 BUILD_ID = "0x67696c67656e0{}"
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-invalid-offsetof")
 
+REPORTED = 66
+"""ThreadSanitizer's exit code where it has reported anything."""
+
 THREAD = ("-O1", "-g", "-fsanitize=thread")
 PLAIN = ("-O1", "-g")
 
@@ -107,7 +110,7 @@ class Program:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(one, sources))
 
-    def run(self, threads: int, iterations: int, guard: str = "closure", without: str = "", *, under: Iterable[str] = (), deadline: float = 120.0) -> support.Ended:
+    def run(self, threads: int, iterations: int, guard: str = "closure", without: str = "", *, first_report_ends: bool = False, under: Iterable[str] = (), deadline: float = 120.0) -> support.Ended:
         """Run the driver, with a deadline.
 
         Args:
@@ -115,11 +118,12 @@ class Program:
             iterations: how often each chooses what to do.
             guard: "closure", or "none": nothing is claimed.
             without: letters of parts that are left out; `driver.cpp` lists them.
+            first_report_ends: stop at ThreadSanitizer's first report: what follows a race may be anything.
             under: a command that runs it, for example Valgrind's.
             deadline: in seconds.
         """
         command = [*under, self.folder / "driver", self.folder, threads, iterations, guard, without]
-        environment = {"TSAN_OPTIONS": "exitcode=66 halt_on_error=0 second_deadlock_stack=1"}
+        environment = {"TSAN_OPTIONS": f"exitcode={REPORTED} halt_on_error={first_report_ends:d} second_deadlock_stack=1"}
         return support.run([str(word) for word in command], deadline, environment)
 
 
