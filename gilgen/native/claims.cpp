@@ -611,6 +611,8 @@ Library_turn claim_library(bool holds_gil)
     }
     if (way != Way_in::open) {
         list.tell();
+        Waited_for wait;
+        wait.begin(own);
         void* const state = holds_gil ? python.save() : nullptr;
         Deadline deadline = never;
         way = wait_for(*own, true, deadline);
@@ -626,6 +628,7 @@ Library_turn claim_library(bool holds_gil)
             }
             if (gil < 0) python.release(found);
         }
+        wait.end(around ? around->what : inside_wrapped_call() ? gated_of(frame->record).name : "a call");
         Locked locked;
         own->doing = Doing::runs;
     }

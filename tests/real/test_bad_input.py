@@ -91,7 +91,7 @@ def test_shims_of_another_version_are_refused_with_the_command(tmp_path):
     (shims / "__init__.py").touch()
     manifest = {
         "toolkit": "vtk", "version": "9.0.0", "gilgen": "0", "package": "vtkmodules", "distribution_key": "", "machine": os.uname().machine,
-        "libraries": [], "shims": [], "distributions": ["vtk"], "coverage": {"wrapped": 0, "candidates": 0, "direct": 0, "through": 0},
+        "libraries": [], "shims": [], "distributions": ["vtk"], "coverage": {"wrapped": 0, "candidates": 0, "direct": 0, "through": 0}, "prepares": [],
     }  # fmt: skip
     (shims / "manifest.json").write_bytes(store.encode(manifest))
     ended = support.run([*GILGEN, "run", "--toolkits", "vtk", "program.py"], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})

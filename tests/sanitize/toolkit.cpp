@@ -186,6 +186,7 @@ vtkAlgorithm::~vtkAlgorithm()
     for (vtkAlgorithm* const input : inputs_) input->UnRegister(this);
     if (output_.data) output_.data->UnRegister(this);
     if (command) command->UnRegister(this);
+    if (reader) reader->UnRegister(this);
 }
 
 int vtkAlgorithm::GetNumberOfInputPorts() { return 1; }
