@@ -1,6 +1,6 @@
 """Eight threads on random pipelines of both toolkits, every result compared with the serial one.
 
-    python bench/stress.py --seconds 20 --guard pipeline
+    python bench/stress.py --seconds 20 --guard closure
 
 Each thread has filters of its own behind sources and filters that all threads share, so that what runs at once
 overlaps wherever it may and queues wherever it must. Among the calls: shared filters made out of date, pipelines
@@ -29,7 +29,7 @@ import click
 import rows
 
 THREADS = 8
-LEVELS = ("pipeline", "data")
+LEVELS = ("closure",)
 
 
 def measure(*, quick: bool) -> rows.Section:
@@ -295,7 +295,7 @@ def _stress(guard: str, seconds: float, seed: int) -> dict[str, Any]:
     return {
         **{key: counts[key] for key in ("calls", "wrong", "unexpected")},
         "released": sum(method.released + method.guarded for method in status),
-        "waited": sum(method.waited for method in status),
+        "waited": sum(found.waited for found in gilgen.status().values()),
         "kept": sum(method.kept for method in status),
         "results": len(expected),
         "megabytes": [before, _megabytes()],
@@ -304,7 +304,7 @@ def _stress(guard: str, seconds: float, seed: int) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--guard", type=click.Choice(["off", "none", "object", *LEVELS]), default="pipeline", show_default=True, help="off: without gilgen.")
+@click.option("--guard", type=click.Choice(["off", "none", "object", *LEVELS]), default="closure", show_default=True, help="off: without gilgen.")
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="How long the threads go on.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")

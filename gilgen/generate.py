@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from gilgen import consistent, store, toolkits
+from gilgen import consistent, store
 from gilgen._version import __version__
 from gilgen.errors import ArtefactError
 from gilgen.model import Decision, Manifest, Plan, Shim

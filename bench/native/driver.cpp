@@ -41,7 +41,6 @@ long long elsewhere(Measured* object, long long calls)
 
 // Through pointers that anything might have changed, so that every call goes through its vtable slot.
 Measured* volatile object = new Measured;
-vtkAlgorithm* volatile filters = new vtkAlgorithm[4];
 
 } // namespace
 
@@ -50,16 +49,8 @@ extern "C" {
 long long call_unguarded(long long calls) { return unguarded(object, calls); }
 long long call_guarded(long long calls) { return guarded(object, calls); }
 
-long long call_pipeline(long long calls, int length)
-{
-    vtkAlgorithm* const first = filters;
-    for (int i = 0; i + 1 < 4; ++i) first[i].upstream = i + 1 < length ? &first[i + 1] : nullptr;
-    return timed(calls, [first](int i) { first->Update(i); });
-}
-
 // From inside a call that has released the GIL.
 long long nested_unguarded(long long calls) { return object->through(unguarded, calls); }
-long long nested_guarded(long long calls) { return object->through(guarded, calls); }
 
 // From a thread that Python does not know, while this one holds the GIL or waits in a released call.
 long long foreign_held(long long calls) { return elsewhere(object, calls); }

@@ -18,7 +18,7 @@ def stress(real_shims, guard, seconds):
     return json.loads(ended.out.splitlines()[-1])
 
 
-@pytest.mark.parametrize("guard", ["pipeline", "data"])
+@pytest.mark.parametrize("guard", ["closure"])
 def test_every_result_is_the_serial_one(real_shims, guard):
     found = stress(real_shims, guard, 8)
     assert (found["wrong"], found["unexpected"]) == (0, 0), found["words"]
