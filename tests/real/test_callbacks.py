@@ -491,7 +491,8 @@ def test_a_thread_that_python_did_not_start(nursery):
     plain, active, released = nursery.both(code)
     assert active == plain == [800, 4, 808]
     # It keeps the GIL for a while after it was seen without it, which is the plain wheel's way.
-    assert released["vtkAlgorithm.UpdatePiece"] > 400
+    # So it does where another thread is in the middle of a call, in its observer.
+    assert released["vtkAlgorithm.UpdatePiece"] > 100
 
 
 # ------------------------------------------------------------------------------------------- ITK

@@ -1,6 +1,10 @@
 """Compiles the driver with the native part, the generated shims of its fixture toolkit, and a sanitizer.
 
-By hand: `python tests/sanitize/program.py thread` builds it, runs it, and prints what ThreadSanitizer has found.
+By hand: `python tests/sanitize/program.py closure nL` builds it, runs it, and prints what ThreadSanitizer has found; the two words
+are the driver's.
+
+Helgrind is not used: it does not understand `std::atomic`, and so sees neither the lock of the list of claims nor any counter. It
+reported 190 races in a run in which ThreadSanitizer finds none; to suppress those would suppress the native part.
 """
 
 from __future__ import annotations
@@ -35,7 +39,6 @@ REPORTED = 66
 """ThreadSanitizer's exit code where it has reported anything."""
 
 THREAD = ("-O1", "-g", "-fsanitize=thread")
-PLAIN = ("-O1", "-g")
 
 SHIMS = {
     "_ZN12vtkAlgorithm6UpdateEi": "vtkAlgorithm.Update",
@@ -110,7 +113,7 @@ class Program:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(one, sources))
 
-    def run(self, threads: int, iterations: int, guard: str = "closure", without: str = "", *, first_report_ends: bool = False, under: Iterable[str] = (), deadline: float = 120.0) -> support.Ended:
+    def run(self, threads: int, iterations: int, guard: str = "closure", without: str = "", *, first_report_ends: bool = False, deadline: float = 120.0) -> support.Ended:
         """Run the driver, with a deadline.
 
         Args:
@@ -119,10 +122,9 @@ class Program:
             guard: "closure", or "none": nothing is claimed.
             without: letters of parts that are left out; `driver.cpp` lists them.
             first_report_ends: stop at ThreadSanitizer's first report: what follows a race may be anything.
-            under: a command that runs it, for example Valgrind's.
             deadline: in seconds.
         """
-        command = [*under, self.folder / "driver", self.folder, threads, iterations, guard, without]
+        command = [self.folder / "driver", self.folder, threads, iterations, guard, without]
         environment = {"TSAN_OPTIONS": f"exitcode={REPORTED} halt_on_error={first_report_ends:d} second_deadlock_stack=1"}
         return support.run([str(word) for word in command], deadline, environment)
 
@@ -165,5 +167,5 @@ def _run(command: list[str | Path]) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        ended = build(Path(scratch, "program")).run(6, 300, *sys.argv[1:])
+        ended = build(Path(scratch, "program")).run(6, 800, *sys.argv[1:])
         sys.stdout.write(f"{ended.err}\n{ended.out}exit code {ended.code}, {len(reports(ended.err))} reports\n")
