@@ -3,6 +3,7 @@
 # make unit   the fast part of it
 # make lint   ruff and mypy
 # make test-matrix  the same elsewhere: other versions, other Pythons, Debian's VTK, PyVista; half an hour or more
+# make fuzz   random programs of 2 to 8 threads, plain and activated: MINUTES=5, or as many as you like
 # make bench  the figures of bench/RESULTS.md
 # make docs   the documentation as a site, in site/
 #
@@ -15,13 +16,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STARTED := $(shell date +%s)
 PACKAGE := .[test,lint,docs]
+MINUTES ?= 5
 
 # Say what a step was and how long it took.
 define timed
 	@echo "== $(1)"; start=$$(date +%s); $(2) && echo "   $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: demo test test-matrix unit real lint bench docs clean
+.PHONY: demo test test-matrix unit real fuzz lint bench docs clean
 
 demo: $(VENV)/toolkits
 	$(call timed,find and fix: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
@@ -37,6 +39,10 @@ unit: $(VENV)/toolkits
 real: $(VENV)/toolkits
 	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
 	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 tests/real tests/fidelity)
+
+fuzz: $(VENV)/toolkits
+	$(call timed,shims for the fuzzer: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+	$(call timed,random programs,$(BIN)/python tests/fuzz/run.py --toolkit both --minutes $(MINUTES) --plain-too)
 
 test-matrix: $(VENV)/toolkits
 	$(call timed,the matrix,$(BIN)/python tests/matrix/run.py)

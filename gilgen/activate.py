@@ -385,7 +385,7 @@ class _Shims:
         self.guards = tuple(_level(shim, guard) for shim in self.manifest.shims)
         everywhere = guard.get("*", "closure") if isinstance(guard, Mapping) else guard
         self.native.gilgen_set_guards(bytes(GUARDS.index(level) for level in self.guards), ctypes.c_uint8(GUARDS.index(everywhere)))
-        late = not self.facts_told and self.has_objects()
+        late = not self.active and self.has_objects()
         if not self.facts_told:
             self.tell_facts()
         self.native.gilgen_gate_again(ctypes.c_uint8(late))

@@ -75,6 +75,7 @@ public:
         claim.listed = false;
         (claim.previous ? claim.previous->next : first) = claim.next;
         (claim.next ? claim.next->previous : last) = claim.previous;
+        claim.next = claim.previous = nullptr;
         gilgen_busy.fetch_sub(1, std::memory_order_seq_cst);
     }
 
@@ -142,7 +143,7 @@ class Keeper final : public Gatekeeper {
 public:
     Keeper(Claim const* own, bool in_turn, bool lenient) : own_(own), in_turn_(in_turn), lenient_(lenient) {}
 
-    bool lets_pass(Item& item, Closure& closure) override
+    bool lets_pass(Item item, Closure& closure) override
     {
         bool before_own = true;
         for (Claim const* other = list.first; other; other = other->next) {
@@ -161,6 +162,17 @@ public:
                     if (all.mode == Mode::fills) closure.add_alone(all.object, Mode::reads);
                 }
             }
+        }
+        return true;
+    }
+
+    bool at_rest(void* object) const override
+    {
+        for (Claim const* other = list.first; other; other = other->next) {
+            if (other->owner == &thread || other->doing != Doing::runs) continue;
+            if (other->whole && !lenient_) return false;
+            Item const* const theirs = find(other->items, reinterpret_cast<std::uintptr_t>(object));
+            if (theirs && theirs->mode == Mode::changes) return false;
         }
         return true;
     }
@@ -281,6 +293,7 @@ Claim* take()
         if (claim) pool = claim->next;
     }
     if (!claim) claim = new Claim;
+    claim->next = claim->previous = nullptr;
     claim->owner = &thread;
     claim->thread = pthread_self();
     claim->whole = claim->lenient = claim->alone = false;
@@ -454,6 +467,7 @@ bool settle(Wanted const& wanted, Claim& own, Way_in& way)
                 own.fills = closure.fills;
                 own.bytes = closure.bytes;
                 own.filters = closure.filters;
+                own.fills_more = closure.fills_more;
                 own.unpredictable = closure.unpredictable;
                 break;
             }
@@ -613,24 +627,26 @@ Library_turn claim_library(bool holds_gil)
         list.tell();
         Waited_for wait;
         wait.begin(own);
-        void* const state = holds_gil ? python.save() : nullptr;
         Deadline deadline = never;
-        way = wait_for(*own, true, deadline);
-        if (state) {
-            restore(state);
-        } else {
-            // Whoever went on meanwhile, with the GIL, is through when this thread gets it.
-            int const found = python.ensure();
-            if (way == Way_in::visited) gil = found;
-            if (around) {
+        for (bool entered = false; !entered;) {
+            void* const state = holds_gil ? python.save() : nullptr;
+            wait_for(*own, true, deadline);
+            // Whoever went on meanwhile, with the GIL, is through when this thread gets it; whoever visited Python may be back.
+            int found = -1;
+            if (state) restore(state);
+            else found = python.ensure();
+            {
                 Locked locked;
-                around->doing = Doing::runs;
+                way = way_of(*own, true);
+                entered = way != Way_in::taken || !may_wait();
+                if (entered) own->doing = Doing::runs;
+                if (entered && around) around->doing = Doing::runs;
             }
-            if (gil < 0) python.release(found);
+            if (state) continue;
+            if (entered && way == Way_in::visited) gil = found;
+            else python.release(found);
         }
         wait.end(around ? around->what : inside_wrapped_call() ? gated_of(frame->record).name : "a call");
-        Locked locked;
-        own->doing = Doing::runs;
     }
     ++thread.library;
     thread.claim = own;
@@ -659,16 +675,16 @@ void fill_first(Claim& claim)
     bool any = false;
     for (Closure::Fill const& one : claim.fills) {
         if (!one.first) continue;
-        fill(one.data, one.first);
+        fill(one.data, one.kinds, one.first);
         any = true;
     }
     if (!any) return;
     bool all = true;
     for (Closure::Fill const& one : claim.fills) all = all && one.first;
-    if (!all) return;
+    if (!all || claim.fills_more) return;
     {
         Locked locked;
-        for (Item& item : claim.items) {
+        for (Item& item : claim.items) { // the data and their pieces
             if (item.mode == Mode::fills) item.mode = Mode::reads;
         }
     }
@@ -677,7 +693,7 @@ void fill_first(Claim& claim)
 
 void note_fills(Claim& claim)
 {
-    for (Closure::Fill const& one : claim.fills) note_filled(one.data, one.reader, modified(one.data));
+    for (Closure::Fill const& one : claim.fills) note_filled(one.data, one.reader, one.when);
 }
 
 // -------------------------------------------------------------------------------------- for the gate
@@ -860,6 +876,16 @@ void watch_forks()
 
 using namespace gilgen;
 
+// The object's address will be another's.
+static void forget_if_last(Frame const& call)
+{
+    static thread_local Objects objects;
+    objects_of(call, objects);
+    for (void* const one : objects.own) {
+        if (last_reference(one)) note_born(one);
+    }
+}
+
 // Not 0: the call is not to be made; the place of the fifth argument holds what it returns.
 extern "C" __attribute__((visibility("hidden"), used)) int gilgen_before(Frame* call)
 {
@@ -869,6 +895,7 @@ extern "C" __attribute__((visibility("hidden"), used)) int gilgen_before(Frame* 
     }
     Gated const& function = gated_of(call->record);
     if (function.entering == Entering::deallocating) {
+        if (!links_are_followed) forget_if_last(*call);
         if (gilgen_busy.load(std::memory_order_relaxed) == 0) return 0;
         static thread_local Objects objects;
         objects_of(*call, objects);
@@ -890,7 +917,7 @@ extern "C" __attribute__((visibility("hidden"), used)) void gilgen_after(Frame* 
         put_away(static_cast<Claim*>(call->claim));
         call->claim = nullptr;
     }
-    if (function.entering != Entering::linking) return;
+    if (function.entering != Entering::linking || !may_wait()) return; // nobody would see the objects' end
     static thread_local Objects objects;
     bool anything = false;
     void* const made = (function.links_result || function.births) && result ? cpp_object(result, anything) : nullptr;

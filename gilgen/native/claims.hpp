@@ -34,6 +34,7 @@ struct Claim {
     std::uint64_t bytes = 0;
     std::uint64_t filters = 0;
     bool unpredictable = false;
+    bool fills_more = false;        // caches that it may fill are not all in `fills`
 };
 
 // What stands in the way of a call: nothing; only threads that visit Python; or one that runs or came earlier.

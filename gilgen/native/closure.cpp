@@ -125,7 +125,7 @@ void Closure::clear()
     fills.clear();
     table_.assign(table_.empty() ? 128 : table_.size(), 0);
     next_ = 0;
-    whole = unpredictable = false;
+    whole = unpredictable = fills_more = false;
     filters = 0;
     bytes = 0;
 }
@@ -181,6 +181,7 @@ bool is_entangled(void* object);
 bool Closure::follow(Gatekeeper* keeper)
 {
     bury();
+    keeper_ = keeper;
     while (next_ < items_.size()) {
         std::size_t const at = next_++;
         if (flags_[at] & 1) continue;
@@ -201,10 +202,10 @@ bool Closure::follow(Gatekeeper* keeper)
         if (auto const* const links = links_of(object)) {
             for (void* const to : *links) {
                 Mode mode = Mode::changes;
-                if (of.reads && class_of(to).kinds & kind_data) {
+                if (of.reads && at_rest(to) && class_of(to).kinds & kind_data) {
                     bool const ready = of.needs_nothing || filled(to, of.type);
                     mode = ready ? Mode::reads : Mode::fills;
-                    if (!ready) fills.push_back({to, of.type, of.fills_first});
+                    if (!ready) fills.push_back({to, of.type, of.fills_first, class_of(to).kinds, modified(to)});
                 }
                 add(to, mode);
             }
@@ -320,7 +321,7 @@ void link(void* from, void* to)
 {
     if (from == to) return;
     if (!links_are_followed) {
-        entangled().insert({from, to});
+        entangled().insert(from);
         return;
     }
     bury();
@@ -342,6 +343,14 @@ void forget(void* object)
 void links_after_fork()
 {
     new (&dead().mutex) std::mutex;
+}
+
+void forget_links()
+{
+    bury();
+    links().clear();
+    born().clear();
+    entangled().clear();
 }
 
 void note_born(void* object)

@@ -52,7 +52,9 @@ void* whole_object(void* part);
 // Asked before an object is looked into: whether that may be done.
 class Gatekeeper {
 public:
-    virtual bool lets_pass(Item& item, Closure& closure) = 0;
+    virtual bool lets_pass(Item item, Closure& closure) = 0;
+    // Whether no running call may change an object now, so that it may be looked at before it is added.
+    virtual bool at_rest(void* object) const = 0;
 protected:
     ~Gatekeeper() = default;
 };
@@ -76,6 +78,9 @@ public:
 
     void sort();
 
+    // Whether an object that is not yet followed may be looked at. Where it may not, `follow` stops at it.
+    bool at_rest(void* object) const { return !keeper_ || keeper_->at_rest(object); }
+
     // For those who add: what the call that asks is made for, and what it may claim as it is.
     bool whole = false;     // some object may lead anywhere: the whole toolkit
     bool pipeline = false;  // only filters are followed
@@ -85,6 +90,7 @@ public:
     std::uint64_t bytes = 0;
     std::uint64_t filters = 0;
     bool unpredictable = false;
+    bool fills_more = false; // a reader may fill caches that are not in `fills`
 
     Item const* begin() const { return items_.data(); }
     Item const* end() const { return items_.data() + items_.size(); }
@@ -95,6 +101,8 @@ public:
         void* data;
         void const* reader; // its run-time type
         std::uint8_t first;
+        std::uint32_t kinds; // of the data: its class is looked up with the GIL only
+        std::uint64_t when;  // it was modified last, when the call was prepared
     };
     std::vector<Fill> fills;
 
@@ -106,6 +114,7 @@ private:
     std::vector<std::uint8_t> flags_; // parallel: 1 is done, 2 must not be looked into
     std::vector<std::size_t> table_;  // open addressing: places in `items_`, plus one
     std::size_t next_ = 0;
+    Gatekeeper const* keeper_ = nullptr; // while objects are followed
 };
 
 // ---------------------------------------------------------------------------- the toolkit's own part
@@ -122,10 +131,11 @@ extern std::uint32_t const kind_data;      // data, and pieces of data: what it 
 std::uint64_t modified(void* object);
 
 // Fills caches of a data object, without the GIL.
-void fill(void* data, std::uint8_t first);
+void fill(void* data, std::uint32_t kinds, std::uint8_t first);
 
 void retain(void* object);
 void give_back(void* object);
+bool last_reference(void* object); // whether nobody else holds it
 
 // ---------------------------------------------------------------------------- what Python has connected
 
@@ -134,6 +144,7 @@ void link(void* from, void* to);
 extern bool const links_are_followed; // false: nobody says when an object is destroyed, so what has a link may lead anywhere
 void forget(void* object);   // it was destroyed; also called without the GIL
 void note_born(void* object);
+void forget_links();         // nobody sees any more what is connected, and what is destroyed
 extern bool activated_late;  // objects may have been connected before the gate could see it
 
 void links_after_fork(); // whoever held their lock is not in the child

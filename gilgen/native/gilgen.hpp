@@ -188,6 +188,7 @@ private:
     Record* learning_; // the wrapped function that came here unasked
     std::uint64_t began_;
     std::uint32_t key_;
+    int gil_;      // what PyGILState_Ensure gave, where the wrapper had released the GIL and it is kept; else -1
     bool shortly_; // it keeps the GIL because it is expected to be short
     bool alone_;   // the claim is not the wrapped call's
     bool counted_; // it is one of `running`

@@ -47,6 +47,7 @@ EXPORT void gilgen_gate_again(std::uint8_t late)
 EXPORT void gilgen_ungate()
 {
     gilgen::ungate();
+    gilgen::forget_links();
 }
 
 EXPORT std::uint32_t gilgen_gated()

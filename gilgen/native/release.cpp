@@ -62,6 +62,7 @@ void Released::begin(Entry& entry, void* self, void* state)
     counted_ = alone_ = shortly_ = false;
     began_ = 0;
     key_ = 0;
+    gil_ = -1;
     Method const& method = *entry.method;
     Guard const guard = method.guard.load(std::memory_order_relaxed);
     void* const followed = self && method.object ? self : nullptr;
@@ -75,6 +76,12 @@ void Released::begin(Entry& entry, void* self, void* state)
         if (claim_) change(entry.guarded, std::uint64_t{1});
         counted_ = claim_ != nullptr;
         if (counted_) change(running.held_the_gil, 1u);
+        if (!claim_) { // whoever is in its way visits Python, or waits for the GIL: it keeps the GIL as well
+            if (inside_wrapped_call()) frame->flags |= frame_keeps;
+            change(entry.kept, std::uint64_t{1});
+            gil_ = found;
+            return;
+        }
         python.release(found);
         return;
     }
@@ -144,6 +151,7 @@ void Released::end()
         frame->flags &= ~frame_short;
     }
     if (began_ && key_) note_duration(key_, ended - began_);
+    if (gil_ >= 0) python.release(gil_);
     if (!claim_) {
         if (counted_) change(running.held_the_gil, -1u);
         return;

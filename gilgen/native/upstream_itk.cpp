@@ -11,13 +11,14 @@
 
 namespace gilgen {
 
-enum Function { get_inputs, get_source, unregister, register_, get_outputs, get_mtime };
+enum Function { get_inputs, get_source, unregister, register_, get_outputs, reference_count };
 char const* const walker_symbols[] = {
     "_ZN3itk13ProcessObject9GetInputsEv",   // std::vector<DataObject::Pointer> ProcessObject::GetInputs()
     "_ZNK3itk10DataObject9GetSourceEv",     // SmartPointer<ProcessObject> DataObject::GetSource() const
     "_ZNK3itk6Object10UnRegisterEv",        // void Object::UnRegister() const
     "?_ZNK3itk6Object8RegisterEv",          // void Object::Register() const
     "?_ZN3itk13ProcessObject10GetOutputsEv", // std::vector<DataObject::Pointer> ProcessObject::GetOutputs()
+    "?_ZNK3itk11LightObject17GetReferenceCountEv", // int LightObject::GetReferenceCount() const
     nullptr,
 };
 void* walker_functions[sizeof walker_symbols / sizeof walker_symbols[0] - 1];
@@ -104,7 +105,7 @@ std::uint64_t modified(void*)
     return 0;
 }
 
-void fill(void*, std::uint8_t) {}
+void fill(void*, std::uint32_t, std::uint8_t) {}
 
 void retain(void* object)
 {
@@ -118,6 +119,11 @@ void give_back(void* object)
     auto const* const table = *static_cast<void* const* const*>(object);
     for (std::ptrdiff_t i = 0; slot < 0 && i < 16; ++i) slot = table[i] == walker_functions[unregister] ? i : -1;
     reinterpret_cast<void (*)(void*)>(slot < 0 ? walker_functions[unregister] : table[slot])(object);
+}
+
+bool last_reference(void* object)
+{
+    return walker_functions[reference_count] && reinterpret_cast<int (*)(void*)>(walker_functions[reference_count])(object) <= 1;
 }
 
 // ------------------------------------------------------------------------------- Python's objects

@@ -123,9 +123,12 @@ void* output_data(void* algorithm, int port)
 Mode mode_of_input(void* data, Class const& reader, Closure& closure)
 {
     if (reader.changes_inputs) return Mode::changes;
-    if (!reader.reads) return Mode::fills;
+    if (!reader.reads || !closure.at_rest(data)) {
+        closure.fills_more = true;
+        return Mode::fills;
+    }
     if (reader.needs_nothing || filled(data, reader.type)) return Mode::reads;
-    closure.fills.push_back({data, reader.type, reader.fills_first});
+    closure.fills.push_back({data, reader.type, reader.fills_first, class_of(data).kinds, modified(data)});
     return Mode::fills;
 }
 
@@ -158,11 +161,15 @@ void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
             void* const input = call<void*>(input_algorithm, algorithm, port, index);
             if (!input) continue;
             closure.add(input, Mode::changes);
-            if (closure.pipeline || !(class_of(input).kinds & is_trivial)) continue;
+            if (closure.pipeline || !closure.at_rest(input) || !(class_of(input).kinds & is_trivial)) continue;
             if (void* const data = output_data(input, 0)) closure.add(data, mode_of_input(data, of, closure));
         }
     }
-    if (closure.pipeline || of.kinds & is_trivial || !call<int>(has_executive, algorithm)) return;
+    if (closure.pipeline || !call<int>(has_executive, algorithm)) return;
+    if (of.kinds & is_trivial) { // what it gives is not its own: others may look at it as well
+        if (void* const data = output_data(algorithm, 0)) closure.add(data, Mode::reads);
+        return;
+    }
     int const outputs = call<int>(output_ports, algorithm);
     for (int port = 0; port < outputs; ++port) {
         if (void* const data = output_data(algorithm, port)) closure.add(data, Mode::changes);
@@ -226,12 +233,12 @@ std::uint64_t modified(void* object)
     return reinterpret_cast<std::uint64_t (*)(void*)>(table[slot])(object);
 }
 
-void fill(void* data, std::uint8_t)
+void fill(void* data, std::uint32_t kinds, std::uint8_t)
 {
-    if (!(class_of(data).kinds & is_data_set)) return;
+    if (!(kinds & is_data_set)) return;
     double bounds[6];
     if (walker_functions[get_bounds]) call<void>(get_bounds, data, bounds);
-    if (!(class_of(data).kinds & is_poly_data) || !walker_functions[cell_bounds] || !walker_functions[number_of_cells]) return;
+    if (!(kinds & is_poly_data) || !walker_functions[cell_bounds] || !walker_functions[number_of_cells]) return;
     if (call<long long>(number_of_cells, data) > 0) call<void>(cell_bounds, data, 0LL, bounds);
 }
 
@@ -243,6 +250,11 @@ void retain(void* object)
 void give_back(void* object)
 {
     call<void>(unregister, object, static_cast<void*>(nullptr));
+}
+
+bool last_reference(void*)
+{
+    return false; // its destructor tells
 }
 
 // ------------------------------------------------------------------------------- Python's objects
