@@ -121,6 +121,7 @@ class ToolkitStatus:
         waited_seconds: how long they waited, all together.
         deferred: objects given up while another call used them, whose end was put off until that one's.
         shortly: releases left out because the call was expected to be short.
+        claimed: calls that claimed their objects and released the GIL, by a shim or by their own wrapper.
         waits: which calls waited for which, the longest first.
         methods: one record a shim that stands before at least one function.
     """
@@ -141,6 +142,7 @@ class ToolkitStatus:
     waited_seconds: float = 0.0
     deferred: int = 0
     shortly: int = 0
+    claimed: int = 0
     waits: tuple[Wait, ...] = ()
     methods: tuple[MethodStatus, ...] = ()
 
@@ -323,7 +325,7 @@ class _Pair(ctypes.Structure):
 
 
 class _Waits(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint64) for name in ("count", "nanoseconds", "deferred", "shortly"))
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("count", "nanoseconds", "deferred", "shortly", "claimed"))
 
 
 class _Busy(ctypes.Structure):
@@ -515,6 +517,7 @@ class _Shims:
             waited_seconds=waits.nanoseconds * 1e-9,
             deferred=waits.deferred,
             shortly=waits.shortly,
+            claimed=waits.claimed,
             waits=self.waits(),
             methods=methods,
         )

@@ -522,6 +522,7 @@ bool enlist(Claim& own)
         restore(state);
     }
     wait.end(own.what);
+    if (entered) waited.claimed.fetch_add(1, std::memory_order_relaxed);
     if (entered) thread.claim = &own;
     return entered;
 }

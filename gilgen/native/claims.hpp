@@ -104,6 +104,7 @@ struct Waited {
     std::atomic<std::uint64_t> gate_ns;
     std::atomic<std::uint64_t> deferred;
     std::atomic<std::uint64_t> shortly; // releases left out because the call was expected to be short
+    std::atomic<std::uint64_t> claimed; // calls that claimed their objects, whether a shim or their wrapper releases the GIL
 };
 extern Waited waited;
 

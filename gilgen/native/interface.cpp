@@ -175,12 +175,13 @@ struct Waits {
     std::uint64_t nanoseconds;
     std::uint64_t deferred;
     std::uint64_t shortly;
+    std::uint64_t claimed;
 };
 
 EXPORT Waits gilgen_waits()
 {
     auto const& all = gilgen::waited;
-    return {all.gate_waits.load(), all.gate_ns.load(), all.deferred.load(), all.shortly.load()};
+    return {all.gate_waits.load(), all.gate_ns.load(), all.deferred.load(), all.shortly.load(), all.claimed.load()};
 }
 
 EXPORT char const* gilgen_refusal(std::uint32_t index)
