@@ -141,6 +141,8 @@ def main() -> None:
             except gilgen.GilgenError as error:
                 remarks.append(f"{toolkit} with gilgen: {error}")
                 continue
+            first, second = make(), make()  # anew: what objects of before lead to, nobody has seen
+            first(), second()
             show(what, "gilgen", first, second)
             gilgen.deactivate()
     for remark in dict.fromkeys(remarks):
