@@ -243,7 +243,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="GLOB", help="only methods of this name")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth method of each kind")
     parser.add_argument("--few", type=int, metavar="N", help="call each method of at most N classes")
-    parser.add_argument("--guard", default="pipeline", choices=["none", "object", "pipeline", "data"])
+    parser.add_argument("--guard", default="closure", choices=["none", "object", "pipeline", "closure"])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--doctor", action="store_true", help="doctor the activated runs, to prove that a difference is seen")
     parser.add_argument("--deadline", type=float, default=DEADLINE, help="seconds for one case")
