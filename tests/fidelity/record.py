@@ -21,7 +21,7 @@ LONG = 400
 MASKS = (
     (re.compile(r"0x[0-9a-fA-F]{4,}"), "0x-"),
     (re.compile(r"\b[0-9a-fA-F]{4,}_p_\w+"), "-_p"),
-    (re.compile(r"\b(Modified Time|Build Time|Update Time|MTime)\s*:\s*\d+"), r"\1: -"),
+    (re.compile(r"(?i)\b([\w ]*time)\s*[:=]\s*\d+\b(?!\.)"), r"\1: -"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"), "-"),
     (re.compile(r"\(\s*\d+\.\d+s\)"), "(-s)"),
     (re.compile(r"gilgen-fidelity-\w+"), "gilgen-fidelity"),
