@@ -725,16 +725,22 @@ std::vector<void*>& deferred()
     return *all;
 }
 
-bool in_use(void* object)
+// A call that has claimed what `object` leads to; null where none has. With the list locked.
+Claim const* user_of(void* object)
 {
     Closure& closure = scratch();
-    Locked locked;
     closure.clear();
     closure.nothing_whole = true;
     closure.pipeline = false;
     closure.add(object, Mode::changes);
     Keeper keeper(nullptr, false, false);
-    return !closure.follow(&keeper) || keeper.visited;
+    return closure.follow(&keeper) ? keeper.visited : keeper.taken;
+}
+
+bool in_use(void* object)
+{
+    Locked locked;
+    return user_of(object) != nullptr;
 }
 
 } // namespace
@@ -772,15 +778,8 @@ void give_back_deferred()
 
 Busy who_has(void* object)
 {
-    Closure& closure = scratch();
     Locked locked;
-    closure.clear();
-    closure.nothing_whole = true;
-    closure.pipeline = false;
-    closure.add(object, Mode::changes);
-    Keeper keeper(nullptr, false, false);
-    bool const passed = closure.follow(&keeper);
-    Claim const* const found = !passed ? keeper.taken : keeper.visited;
+    Claim const* const found = user_of(object);
     return found ? Busy{found->thread, found->what, found->since} : Busy{0, nullptr, 0};
 }
 
