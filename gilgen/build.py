@@ -117,7 +117,7 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
             objects = sorted(pool.map(compile_one, jobs))
         linked = Path(scratch) / "linked.so"
         runtime = ["-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
-        call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
+        call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", f"-Wl,--version-script={sources / 'native' / 'exports.txt'}", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
 
 

@@ -27,6 +27,7 @@ FLAGS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fn
 NATIVE = (
     "gilgen.hpp", "gate.hpp", "objects.hpp", "closure.hpp", "claims.hpp", "expected.hpp", "rebind.hpp", "visits.hpp",
     "gate.cpp", "objects.cpp", "closure.cpp", "claims.cpp", "expected.cpp", "release.cpp", "visits.cpp", "rebind.cpp", "interface.cpp",
+    "exports.txt",
 )
 """The shared C++; the toolkit's own `upstream_*.cpp` comes on top."""
 

@@ -917,11 +917,12 @@ extern "C" __attribute__((visibility("hidden"), used)) void gilgen_after(Frame* 
         put_away(static_cast<Claim*>(call->claim));
         call->claim = nullptr;
     }
-    if (function.entering != Entering::linking || !may_wait()) return; // nobody would see the objects' end
+    bool const makes = function.entering == Entering::making;
+    if ((!makes && function.entering != Entering::linking) || !may_wait()) return; // nobody would see the objects' end
     static thread_local Objects objects;
     bool anything = false;
-    void* const made = (function.links_result || function.births) && result ? cpp_object(result, anything) : nullptr;
-    if (function.births) {
+    void* const made = (makes || function.links_result) && result ? cpp_object(result, anything) : nullptr;
+    if (makes) {
         if (made) note_born(made);
         return;
     }

@@ -296,7 +296,8 @@ bool is_stub(void const* address)
 void* entrance_of(Gated const& function)
 {
     if (function.passes) return gilgen_through;
-    return function.entering == Entering::plainly && !function.prepares ? gilgen_enter : gilgen_enter_fully;
+    bool const ends_plainly = function.entering == Entering::plainly || (function.entering == Entering::making && !new_objects_matter);
+    return ends_plainly && !function.prepares ? gilgen_enter : gilgen_enter_fully;
 }
 
 } // namespace

@@ -13,6 +13,7 @@ namespace gilgen {
 enum class Entering : std::uint8_t {
     plainly,     // notes the call; waits where another call has claimed its objects
     linking,     // the same, and remembers which objects the call may have connected
+    making,      // the same, and remembers the new object, where it matters which objects are new
     deallocating // never waits: what is in use is given back later
 };
 
@@ -36,7 +37,6 @@ struct Gated {
     bool reads_arguments;
     bool links_argument; // its object may lead to its arguments afterwards
     bool links_result;   // and to its result
-    bool births;         // makes a new object
     bool links_back;     // and the result, or the argument, to its object
 };
 
@@ -69,6 +69,8 @@ void prepare_from_now_on(Record* record);
 
 // Puts a stub in the place of `*place`; false where memory that may be executed cannot be had.
 bool gate(void** place, Gated const& function);
+
+extern bool new_objects_matter; // whether it makes a difference that an object is new
 
 // Puts the stubs of an earlier activation back into their places.
 void gate_again();

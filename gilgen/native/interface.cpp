@@ -41,6 +41,7 @@ EXPORT std::uint32_t gilgen_gate(void* dictionary)
 EXPORT void gilgen_gate_again(std::uint8_t late)
 {
     gilgen::activated_late = gilgen::activated_late || late;
+    gilgen::new_objects_matter = gilgen::activated_late || !gilgen::links_are_followed;
     gilgen::gate_again();
 }
 

@@ -109,9 +109,10 @@ bool gate_method(MethodDefinition* definition, bool structural)
     char const* const documentation = definition->documentation;
     function.links_argument = function.links_argument && documentation && takes_objects(documentation);
     function.links_result = function.links_result && documentation && returns_object(documentation);
-    function.births = std::strcmp(method_name(name), "__New_orig__") == 0;
-    bool const links = function.links_argument || function.links_result || function.births;
-    function.entering = std::strncmp(name, "delete_", 7) == 0 ? Entering::deallocating : links ? Entering::linking : Entering::plainly;
+    bool const links = function.links_argument || function.links_result;
+    function.entering = std::strncmp(name, "delete_", 7) == 0 ? Entering::deallocating
+        : std::strcmp(method_name(name), "__New_orig__") == 0 ? Entering::making
+        : links ? Entering::linking : Entering::plainly;
     return gate(&definition->function, function);
 }
 
@@ -204,10 +205,8 @@ bool gate_type(void* type, std::unordered_set<void*>& seen)
             if (!gate_function(functions + i, about_slot(name, Entering::plainly))) return false;
         }
     }
-    Gated making = about_slot(name, activated_late ? Entering::linking : Entering::plainly);
-    making.births = activated_late;
     return gate_function(words + deallocation_slot, about_slot(name, Entering::deallocating))
-        && gate_function(words + new_slot, making);
+        && gate_function(words + new_slot, about_slot(name, Entering::making));
 }
 
 } // namespace

@@ -34,6 +34,9 @@ from gilgen.errors import ArtefactError, GilgenError
 SECONDS = 10
 """What any file of up to 100 kB may take."""
 
+PROCESSOR_SECONDS = 60
+"""What any such file may cost the processor: several times what the worst takes, and far less than work without an end."""
+
 MEMORY = 1 << 30
 """Bytes that any such file may take."""
 
@@ -200,7 +203,7 @@ CHILD = """
     used = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize"))
     resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]), used + int(sys.argv[1])))
     for target in sys.argv[2:]:
-        started = time.monotonic()
+        started = time.process_time()
         try:
             with package.opened(target) as found:
                 said = ["audit", auditing.audit(found).counts.get("methods", 0)]
@@ -210,12 +213,12 @@ CHILD = """
             said = [repr(cause) if hidden else "refusal", str(error)]
         except BaseException as error:
             said = ["foreign", repr(error)[:500]]
-        print(json.dumps([*said, time.monotonic() - started]), flush=True)
+        print(json.dumps([*said, time.process_time() - started]), flush=True)
 """
 
 
-def in_child(*targets, memory=MEMORY, deadline=60):
-    """Audit files in a process that can have so much more memory: [what it ended with, words, seconds] for each."""
+def in_child(*targets, memory=MEMORY, deadline=600):
+    """Audit files in a process that can have so much more memory: [what it ended with, words, seconds of the processor] for each."""
     ended = support.run_python(CHILD, deadline, {"OPENBLAS_NUM_THREADS": "1"}, arguments=(str(memory), *map(str, targets)))
     assert ended.ok, (ended.crashed, ended.timed_out, ended.out[-2000:], ended.err[-2000:])
     return [json.loads(line) for line in ended.out.splitlines()]
@@ -619,7 +622,7 @@ def attacks(tmp_path_factory):
 def test_work_is_bounded(attacks, name):
     ((kind, words, seconds),) = in_child(attacks[name])
     assert kind in {"audit", "refusal"}, (kind, words)
-    assert seconds < SECONDS
+    assert seconds < PROCESSOR_SECONDS
 
 
 # ---------------------------------------------------------------------------------------------- wheels
@@ -725,7 +728,7 @@ def test_a_denser_compression_that_lies(tmp_path, pack):
     struct.pack_into("<I", content, 22, 4096)
     ((said, words, seconds),) = in_child(written(tmp_path, content, LINUX))
     assert said == "refusal", words
-    assert seconds < SECONDS
+    assert seconds < PROCESSOR_SECONDS
 
 
 COMPRESSIONS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
