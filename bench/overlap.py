@@ -85,7 +85,7 @@ def _measure(toolkit: str, *, quick: bool) -> dict[str, Any]:
         for active in (False, True):
             if active:
                 gilgen.activate(toolkit)
-            measured[active].append(overlap.measure(*works, repetitions=1))
+            measured[active].append(overlap.measure(*works, repetitions=1)[0])
             works[0].reset()
             beaten = window.measure(works[0].call, switch_interval=EVERYDAY)
             gaps[active].append(beaten.longest_gap)

@@ -25,6 +25,7 @@ import commands
 import overlap
 import overload
 import profiling
+import readers
 import rows
 import stress
 import surveying
@@ -37,6 +38,7 @@ from gilgen import __version__, fix
 RESULTS = Path(__file__).with_name("RESULTS.md")
 MEASURES = {
     "overlap": overlap.measure,
+    "readers": readers.measure,
     "calls": calls.measure,
     "work": work.measure,
     "commands": commands.measure,

@@ -589,8 +589,6 @@ def _load(toolkit: str) -> _Shims:
             native.gilgen_claimed_elsewhere.restype = ctypes.c_uint32
             native.gilgen_waiting.restype = ctypes.c_int32
             native.gilgen_refusal.restype = ctypes.c_char_p
-            native.gilgen_holder.restype = ctypes.c_ulong
-            native.gilgen_inside.restype = ctypes.c_void_p
             native.gilgen_gate.restype = ctypes.c_uint32
             native.gilgen_gated.restype = ctypes.c_uint32
             native.gilgen_pairs.restype = ctypes.c_uint32

@@ -783,15 +783,6 @@ Busy who_has(void* object)
     return found ? Busy{found->thread, found->what, found->since} : Busy{0, nullptr, 0};
 }
 
-unsigned long holder(void* object)
-{
-    Locked locked;
-    for (Claim const* claim = list.first; claim; claim = claim->next) {
-        if (claim->doing != Doing::waits && find(claim->items, reinterpret_cast<std::uintptr_t>(object))) return claim->thread;
-    }
-    return 0;
-}
-
 int waiting()
 {
     return list.waiters.load();

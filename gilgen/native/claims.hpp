@@ -91,7 +91,6 @@ Busy who_has(void* object);
 
 extern void* busy_exception; // a call that would wait at the gate raises this instead, if it is set
 
-unsigned long holder(void* object);
 int waiting();
 // Calls of other threads that have claims; with `held` only those that run and that the plain wheel would hold the GIL for.
 std::uint32_t claimed_elsewhere(bool held);

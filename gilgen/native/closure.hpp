@@ -124,7 +124,6 @@ void walk(void* object, Class const& of, Mode mode, Closure& closure);
 
 // The bits of `Class::kinds` that the mangled name of a class stands for.
 std::uint32_t kinds_of(char const* mangled);
-extern std::uint32_t const kind_object;    // derives from the toolkit's root class
 extern std::uint32_t const kind_data;      // data, and pieces of data: what it leads to is all in `walk`
 
 // When an object was last modified, by the toolkit's own clock, which no two changes share. 0: not to be had.

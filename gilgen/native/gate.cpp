@@ -302,6 +302,8 @@ void* entrance_of(Gated const& function)
 
 } // namespace
 
+bool new_objects_matter = false;
+
 void prepare_from_now_on(Record* record)
 {
     Gated& function = gated_of(record);

@@ -115,12 +115,6 @@ EXPORT std::uint32_t gilgen_running()
     return gilgen::running.held_the_gil.load() + gilgen::running.came_without.load();
 }
 
-// The same without the calling thread; it may be in a callback.
-EXPORT std::uint32_t gilgen_running_elsewhere()
-{
-    return gilgen_running() - (gilgen::thread.claim ? 1 : 0);
-}
-
 // How many other threads are inside a call that others may have to wait for.
 EXPORT std::uint32_t gilgen_claimed_elsewhere()
 {
@@ -133,22 +127,10 @@ EXPORT std::uint32_t gilgen_held_elsewhere()
     return gilgen::claimed_elsewhere(true);
 }
 
-// Where `running` lies: two counts whose sum is how many threads run without the GIL.
-EXPORT gilgen::Running const* gilgen_inside()
-{
-    return &gilgen::running;
-}
-
 // How many threads wait now because another works on the same objects.
 EXPORT std::int32_t gilgen_waiting()
 {
     return gilgen::waiting();
-}
-
-// The thread inside a call that works on `object`; 0 where none is.
-EXPORT unsigned long gilgen_holder(void* object)
-{
-    return gilgen::holder(object);
 }
 
 // Who works on what a Python object leads to.

@@ -191,7 +191,7 @@ std::ptrdiff_t slot_of_mtime()
 
 } // namespace
 
-std::uint32_t const kind_object = is_object, kind_data = is_data;
+std::uint32_t const kind_data = is_data;
 
 std::uint32_t kinds_of(char const* mangled)
 {

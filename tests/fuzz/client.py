@@ -1,4 +1,4 @@
-"""Asks a server to run programs, and starts it anew if it ends."""
+"""Asks servers to run programs, and starts one anew if it ends."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class CannotActivateError(Exception):
 
 
 class Client:
-    """One server, which runs one program at a time; a context manager that ends it."""
+    """A plain server and one for each guard, as they are needed; it runs one program at a time. A context manager that ends them."""
 
     def __init__(self, toolkit: str) -> None:
         self.toolkit = toolkit
         self.features: tuple[str, ...] = ()
-        self._process: subprocess.Popen[str] | None = None
+        self._processes: dict[tuple[str, ...], subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,11 +58,8 @@ class Client:
         Raises:
             CannotActivateError: gilgen refused to activate, so nothing can be said about any program.
         """
-        request = {"program": program.as_json(), "mode": mode.name, "guard": mode.guard, "deadline": mode.deadline}
-        outcome = Outcome.of(self._ask(request))
-        if outcome.kind == "error":
-            raise CannotActivateError(outcome.text)
-        return outcome
+        request = {"program": program.as_json(), "mode": mode.name, "deadline": mode.deadline}
+        return Outcome.of(self._ask(request, (mode.guard,) if mode.name == "activated" else ()))
 
     def draw(self, seed: int, features: Collection[str] = ()) -> Program:
         """The program of a seed, of some features or of all.
@@ -74,25 +71,28 @@ class Client:
         Raises:
             ValueError: the toolkit's catalogue has no such feature.
         """
-        self._running()
+        self._running(())
         if unknown := set(features) - set(self.features):
             raise ValueError(f"There is no feature {', '.join(sorted(unknown))}; choose from {', '.join(self.features)}.")
-        return Program.from_json(self._ask({"seed": seed, "features": list(features)}))
+        return Program.from_json(self._ask({"seed": seed, "features": list(features)}, ()))
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        process = self._running()
+    def _ask(self, request: dict[str, Any], guards: tuple[str, ...]) -> dict[str, Any]:
+        process = self._running(guards)
         assert process.stdin is not None
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         return self._read(process)
 
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, str(SERVER), self.toolkit], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()
-            )
-            self.features = tuple(self._read(self._process)["features"])
-        return self._process
+    def _running(self, guards: tuple[str, ...]) -> subprocess.Popen[str]:
+        found = self._processes.get(guards)
+        if found is None or found.poll() is not None:
+            command = [sys.executable, str(SERVER), self.toolkit, *guards]
+            found = self._processes[guards] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment())
+            ready = self._read(found)
+            if ready["refused"]:
+                raise CannotActivateError(ready["refused"])
+            self.features = tuple(ready["features"])
+        return found
 
     @staticmethod
     def _read(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -104,14 +104,14 @@ class Client:
         return data
 
     def close(self) -> None:
-        """End the server."""
-        if self._process is not None:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._process.stdin.close()
-            self._process.wait()
-            self._process.stdout.close()
-            self._process = None
+        """End the servers."""
+        for process in self._processes.values():
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+        self._processes.clear()
 
 
 def _environment() -> dict[str, str]:

@@ -6,10 +6,7 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["right", "wrong", "crash", "hang", "error"]
-
-CANNOT_ACTIVATE = 3
-"""A child's exit code where gilgen refuses to activate."""
+Kind = Literal["right", "wrong", "crash", "hang"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +14,7 @@ class Outcome:
     """How one run of a program ended.
 
     Attributes:
-        kind: "right"; "wrong", where a result differs or a call raised; "crash"; "hang"; "error", where gilgen
-            could not be activated, so the program did not run.
+        kind: "right"; "wrong", where a result differs or a call raised; "crash"; "hang".
         detail: which results differ, the signal, or the exception.
         text: the stacks, of a crash or a hang.
         seconds: how long the process took.
@@ -47,8 +43,7 @@ class Outcome:
             return cls("crash", signal.Signals(-answer["code"]).name, **common)
         if answer["code"]:
             lines = answer["text"].strip().splitlines()
-            kind: Kind = "error" if answer["code"] == CANNOT_ACTIVATE else "wrong"
-            return cls(kind, lines[-1] if lines else f"exit code {answer['code']}", **common)
+            return cls("wrong", lines[-1] if lines else f"exit code {answer['code']}", **common)
         samples = tuple(answer["samples"])
         if answer["wrong"]:
             names = sorted({sample["operation"].partition("(")[0] for sample in samples})

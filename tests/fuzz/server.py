@@ -1,7 +1,7 @@
-"""The process that has imported a toolkit, and forks a child for each program: importing takes much longer than a program.
+"""The process that has imported a toolkit, and forks a child for each program: importing and activating take much longer than a program.
 
 It reads one JSON request a line from its standard input and writes one JSON answer a line to its standard output.
-It starts no thread and calls nothing of the toolkit; the shims are activated in the child.
+It starts no thread and calls nothing of the toolkit; its children are activated because it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzz import execute
 from fuzz.catalogue import Catalogue
 from fuzz.draw import draw
-from fuzz.outcome import CANNOT_ACTIVATE
 from fuzz.program import Program
 
 ORDERS = {"plain": "threads", "activated": "threads", "serial": "serial", "stepped": "stepped"}
@@ -45,15 +44,21 @@ def load(toolkit: str) -> Catalogue:
     return catalogue
 
 
-def main(toolkit: str) -> None:
-    """Answer requests until there are no more."""
+def main(toolkit: str, *guards: str) -> None:
+    """Answer requests until there are no more; activated, if a guard was named ("" is the default one)."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a toolkit prints is no answer
-    importlib.import_module("gilgen")
+    gilgen = importlib.import_module("gilgen")
     catalogue = load(toolkit)
+    refused = ""
+    for guard in guards:
+        try:
+            gilgen.activate(toolkit, **({"guard": guard} if guard else {}))
+        except gilgen.GilgenError as error:
+            refused = str(error)
     gc.collect()
     gc.freeze()  # or each child's first collection would copy all pages that it shares with this process
-    print(json.dumps({"ready": toolkit, "features": catalogue.features}), file=answers, flush=True)
+    print(json.dumps({"ready": toolkit, "features": catalogue.features, "refused": refused}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         result = drawn(request, catalogue) if "seed" in request else answer(request, catalogue)
@@ -111,10 +116,6 @@ def work(request: dict[str, Any], catalogue: Catalogue, folder: Path) -> None:
         os.environ["FUZZ_FILES"] = str(folder)
         faulthandler.enable(out)
         faulthandler.register(signal.SIGUSR1, out, all_threads=True)
-        if request["mode"] == "activated":
-            code = CANNOT_ACTIVATE
-            activate(catalogue.toolkit, request["guard"])
-            code = 1
         execute.prepare()
         findings = execute.run(Program.from_json(request["program"]), catalogue, ORDERS[request["mode"]])
         partial = folder / "partial.json"
@@ -128,11 +129,5 @@ def work(request: dict[str, Any], catalogue: Catalogue, folder: Path) -> None:
         os._exit(code)
 
 
-def activate(toolkit: str, guard: str) -> None:
-    """Put the shims into this process."""
-    gilgen = importlib.import_module("gilgen")
-    gilgen.activate(toolkit, **({"guard": guard} if guard else {}))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

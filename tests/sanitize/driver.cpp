@@ -43,11 +43,9 @@ void gilgen_unbind();
 void gilgen_counts(Counts*);
 void gilgen_drain(std::uint8_t);
 std::uint32_t gilgen_running();
-std::uint32_t gilgen_running_elsewhere();
 std::uint32_t gilgen_claimed_elsewhere();
 std::uint32_t gilgen_held_elsewhere();
 std::int32_t gilgen_waiting();
-unsigned long gilgen_holder(void*);
 gilgen::Busy gilgen_who_has(void*);
 void gilgen_raise_busy(void*);
 std::uint32_t gilgen_pairs(gilgen::Pair*, std::uint32_t);
@@ -326,7 +324,6 @@ void ask()
     gilgen_waits();
     gilgen_gated();
     Object* const object = any(world.all);
-    gilgen_holder(object->pointer);
     gilgen_who_has(object);
 }
 
@@ -415,7 +412,7 @@ void deactivate()
     wrappers_may_release = false;
     while (wrappers_that_release) pretend::yield();
     gilgen_drain(1);
-    while (gilgen_running_elsewhere() || gilgen_claimed_elsewhere()) pretend::yield();
+    while (gilgen_running() || gilgen_claimed_elsewhere()) pretend::yield();
     gilgen_unbind();
     gilgen_ungate();
     gilgen_drain(0);

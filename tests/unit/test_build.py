@@ -84,7 +84,7 @@ def test_the_library_needs_no_python_and_exports_only_its_interface(site):
         exported = library.defined(lambda _: True)
     assert set(exported) == {
         "gilgen_start", "gilgen_set_guards", "gilgen_bind", "gilgen_unbind", "gilgen_refusal", "gilgen_counts", "gilgen_method_count",
-        "gilgen_definition_count", "gilgen_drain", "gilgen_running", "gilgen_running_elsewhere", "gilgen_claimed_elsewhere", "gilgen_inside", "gilgen_waiting", "gilgen_holder",
+        "gilgen_definition_count", "gilgen_drain", "gilgen_running", "gilgen_claimed_elsewhere", "gilgen_waiting",
         "gilgen_know", "gilgen_know_type", "gilgen_gate", "gilgen_gate_again", "gilgen_ungate", "gilgen_gated", "gilgen_held_elsewhere",
         "gilgen_who_has", "gilgen_raise_busy", "gilgen_pairs", "gilgen_waits",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from fuzz import execute, source, table
 from fuzz.catalogue import Catalogue
 from fuzz.draw import draw
 from fuzz.judge import Judged, confirm, fails_often
-from fuzz.outcome import CANNOT_ACTIVATE, Outcome
+from fuzz.outcome import Outcome
 from fuzz.program import Program, Step, Thing
 from fuzz.reduce import minimal, reduced
 
@@ -190,7 +190,6 @@ def test_fails_often_needs_two_failures(outcomes, fails):
         ({"hung": True, "code": -9}, "hang", "deadline"),
         ({"hung": False, "code": -11}, "crash", "SIGSEGV"),
         ({"hung": False, "code": 1}, "wrong", "ValueError: no"),
-        ({"hung": False, "code": CANNOT_ACTIVATE}, "error", "ValueError: no"),
         ({"hung": False, "code": 0, "wrong": 0, "calls": 3, "samples": []}, "right", ""),
         ({"hung": False, "code": 0, "wrong": 1, "calls": 3, "samples": [{"operation": "kept(x=1)"}]}, "wrong", "1 of 3 results: kept"),
     ],
