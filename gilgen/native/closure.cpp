@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 namespace gilgen {
 namespace {
@@ -63,6 +64,7 @@ void learn(void const* type, Class& into)
         if (!names(one.name, mangled)) continue;
         if (one.what == "member") into.members.push_back(one.number);
         if (one.what == "reads") into.reads = true;
+        if (one.what == "reads-images") into.reads_images = true;
         if (one.what == "fills") into.fills_first |= static_cast<std::uint8_t>(one.number);
         if (one.what == "needs-nothing") into.needs_nothing = true;
         if (one.what == "changes-inputs") into.changes_inputs = true;
@@ -178,8 +180,14 @@ bool known_from_birth(void* object);
 bool is_entangled(void* object);
 }
 
+__thread bool looking = false;
+
 bool Closure::follow(Gatekeeper* keeper)
 {
+    struct Looking {
+        bool before = std::exchange(looking, true);
+        ~Looking() { looking = before; }
+    } const now;
     bury();
     keeper_ = keeper;
     while (next_ < items_.size()) {

@@ -34,6 +34,7 @@ struct Class {
     char const* name = "";        // mangled
     std::uint32_t kinds = 0;      // of it and all its bases
     bool reads = false;           // what it leads to is read, once its caches are filled
+    bool reads_images = false;    // the same of images only
     bool changes_inputs = false;  // it may change the data that it is given
     std::uint8_t fills_first = 0; // caches that can be filled beforehand; bits of the toolkit's own
     bool needs_nothing = false;   // there are no caches to be filled
@@ -58,6 +59,9 @@ public:
 protected:
     ~Gatekeeper() = default;
 };
+
+// Whether this thread looks through objects: the toolkit's functions that it calls for that may reach shims, which pass straight on.
+extern __thread bool looking;
 
 class Closure {
 public:

@@ -85,6 +85,7 @@ void Released::begin(Entry& entry, void* self, void* state)
         python.release(found);
         return;
     }
+    if (looking) return;
     if (guard == Guard::none) {
         change(entry.released, std::uint64_t{1});
         change(running.held_the_gil, 1u);

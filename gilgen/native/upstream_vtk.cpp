@@ -97,7 +97,7 @@ void collect(void* object);
 
 enum : std::uint32_t {
     is_object = 1, is_algorithm = 2, is_executive = 4, is_data = 8, is_fields = 16, is_tree = 32, is_trivial = 64, is_data_set = 128,
-    is_poly_data = 256, is_array = 512,
+    is_poly_data = 256, is_array = 512, is_image = 1024,
 };
 
 struct Kind {
@@ -107,7 +107,7 @@ struct Kind {
 constexpr Kind kinds[] = {
     {"13vtkObjectBase", is_object}, {"9vtkObject", is_object}, {"12vtkAlgorithm", is_algorithm}, {"12vtkExecutive", is_executive},
     {"13vtkDataObject", is_data}, {"12vtkFieldData", is_data | is_fields}, {"17vtkDataObjectTree", is_tree},
-    {"18vtkTrivialProducer", is_trivial}, {"10vtkDataSet", is_data_set}, {"11vtkPolyData", is_poly_data},
+    {"18vtkTrivialProducer", is_trivial}, {"10vtkDataSet", is_data_set}, {"11vtkPolyData", is_poly_data}, {"12vtkImageData", is_image},
     {"16vtkAbstractArray", is_data}, {"12vtkDataArray", is_array}, {"9vtkPoints", is_data}, {"12vtkCellArray", is_data},
     {"14vtkInformation", is_data},
 };
@@ -123,7 +123,8 @@ void* output_data(void* algorithm, int port)
 Mode mode_of_input(void* data, Class const& reader, Closure& closure)
 {
     if (reader.changes_inputs) return Mode::changes;
-    if (!reader.reads || !closure.at_rest(data)) {
+    bool const reads = reader.reads || (reader.reads_images && closure.at_rest(data) && class_of(data).kinds & is_image);
+    if (!reads || !closure.at_rest(data)) {
         closure.fills_more = true;
         return Mode::fills;
     }
@@ -138,7 +139,8 @@ std::uint64_t fingerprint(void* algorithm, Class const& of)
 {
     constexpr std::size_t most_words = 128;
     constexpr std::uint64_t lately = 1 << 20; // changes of all objects
-    std::uint64_t const now = modified(algorithm);
+    // Not an override: vtkImageReslice's updates its transform.
+    std::uint64_t const now = walker_functions[get_mtime] ? call<std::uint64_t>(get_mtime, algorithm) : 0;
     std::size_t const count = std::min(malloc_usable_size(algorithm) / sizeof(std::uint64_t), most_words);
     auto const* const words = static_cast<std::uint64_t const*>(algorithm);
     auto sum = reinterpret_cast<std::uintptr_t>(of.type);
