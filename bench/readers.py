@@ -4,6 +4,7 @@ Each reader has a process of its own, plain and activated (what exists before a 
 toolkit). In turn and at once alternate; each result is compared with the one that the reader gives alone.
 """
 
+# ruff: noqa: PLC0415 - a process imports the one toolkit that it measures
 from __future__ import annotations
 
 import json
