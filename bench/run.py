@@ -1,6 +1,6 @@
 """Measures what gilgen promises, and writes RESULTS.md: target, measured, met or not.
 
-    python bench/run.py                       # everything, an hour on two quiet processors
+    python bench/run.py                       # everything, some hours on two quiet processors
     python bench/run.py --only calls          # one part anew; the others' results stay, with their own date
     python bench/run.py --only calls --quick  # a first look at one part; nothing is written
 
@@ -22,6 +22,7 @@ from pathlib import Path
 import calls
 import click
 import commands
+import fuzzing
 import overlap
 import overload
 import profiling
@@ -46,6 +47,7 @@ MEASURES = {
     "survey": surveying.measure,
     "stress": stress.measure,
     "overload": overload.measure,
+    "fuzz": fuzzing.measure,
 }
 
 PARTS = tuple(MEASURES)

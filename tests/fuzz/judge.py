@@ -13,6 +13,9 @@ Verdict = Literal["right", "activated only", "plain only", "both"]
 FAILURES_TO_REDUCE = 2
 """How often a smaller program must fail to count as failing, of the repetitions that reducing allows."""
 
+FEW = 5
+"""How often a program is repeated with the shims that has failed without them only."""
+
 
 @dataclass
 class Judged:
@@ -63,7 +66,7 @@ def failures(outcomes: list[Outcome]) -> int:
 
 
 def confirm(judged: Judged, activated: Callable[[Program], Outcome], plain: Callable[[Program], Outcome], repeat: int) -> None:
-    """Repeat a program that failed, until each mode has failed or has run `repeat` times more.
+    """Repeat a program that failed, until each mode has failed or has run `repeat` times more; a few times where only plain failed.
 
     Args:
         judged: gets the further outcomes.
@@ -71,8 +74,9 @@ def confirm(judged: Judged, activated: Callable[[Program], Outcome], plain: Call
         plain: runs it without.
         repeat: how often at most, each.
     """
+    tries = repeat if failures(judged.activated) else min(repeat, FEW)
     for outcomes, run in ((judged.activated, activated), (judged.plain, plain)):
-        for _ in range(repeat):
+        for _ in range(tries):
             if failures(outcomes) >= FAILURES_TO_REDUCE or (failures(outcomes) and outcomes is judged.plain):
                 break
             outcomes.append(run(judged.program))

@@ -54,7 +54,7 @@ vtkSMPTools.Initialize(1)  # what filters do in threads of their own is not comp
 vtkObject.GlobalWarningDisplayOff()
 
 SIZES = (6, 12, 24, 24, 48)
-STORAGES = ("32Bit", "FixedSize32Bit", "FixedSize64Bit")
+STORAGES = ("32Bit",)  # not those of a fixed size: NumPy reads offsets through a buffer that C++ fills again whenever it looks
 
 
 def coloured(data: Any) -> Any:

@@ -170,6 +170,13 @@ def test_confirm_repeats_a_doubtful_program_in_both_modes():
     assert judged.verdict == "activated only"
 
 
+def test_confirm_repeats_what_fails_without_shims_a_few_times():
+    judged = Judged(program((KEPT,)), [RIGHT], [WRONG])
+    confirm(judged, lambda _: RIGHT, lambda _: RIGHT, 20)
+    assert (len(judged.activated), len(judged.plain)) == (6, 1)
+    assert judged.verdict == "plain only"
+
+
 def test_confirm_stops_when_plain_fails_too():
     judged = Judged(program((KEPT,)), [WRONG])
     plain = iter([RIGHT, CRASH])
