@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from gilgen import demangle, plan, rules, toolkits
+from gilgen import claims, demangle, plan, rules, toolkits
 from gilgen.audit import elf
 from gilgen.errors import UnknownMethodError
 from gilgen.model import Decision
@@ -44,6 +44,7 @@ class Explanation:
         steps: the C++ functions that the plan knows behind it.
         through: released functions that a call ends in, where the method has none of its own.
         why: what is to be said where the plan has no decision.
+        claims: what is particular about what its calls claim, with the reasons.
     """
 
     toolkit: str
@@ -54,6 +55,20 @@ class Explanation:
     steps: tuple[Step, ...]
     through: tuple[str, ...] = ()
     why: str = ""
+    claims: tuple[str, ...] = ()
+
+
+PARTICULAR = {
+    "passes": "It never waits.",
+    "loops": "An event loop: it has claims only while it works.",
+    "reads-arguments": "Its arguments are only read: others may read them meanwhile.",
+    "reads": "The data that it reads may be read by others at once, when bounds and cells are there.",
+    "reads-images": "Images that it reads may be read by others at once.",
+    "changes-inputs": "Its input is claimed as if it were changed.",
+    "unpredictable": "It releases however short it is: nothing tells beforehand how long it takes.",
+    "whole": "Its calls claim the whole toolkit.",
+}
+"""What is said of a fact in `claims/*.toml`; the others only say how objects are followed."""
 
 
 def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -> Explanation:
@@ -81,7 +96,19 @@ def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -
         steps=steps,
         through=tuple(through),
         why="" if steps or through else _undecided(toolkit, cls, method),
+        claims=_particular(toolkit, [ancestor.cxx for ancestor in _ancestors(_class(toolkit, asked, classes), classes)], method.name),
     )
+
+
+def _particular(toolkit: str, classes: list[str], method: str) -> tuple[str, ...]:
+    """What the claims' data say of a method and of the C++ classes of its object."""
+    plain = {demangle.normal(name).partition("<")[0] for name in classes}
+    found = {
+        f"{PARTICULAR[fact.what]} {' '.join(fact.why.split())}": None
+        for fact in claims.facts(toolkit)
+        if fact.what in PARTICULAR and (fact.of in plain if fact.of else fnmatchcase(method, fact.name))
+    }
+    return tuple(found)
 
 
 def toolkit_of(name: str) -> str:

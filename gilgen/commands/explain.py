@@ -48,6 +48,8 @@ def _show(found: explain.Explanation) -> None:
         _say(f"  overload       {' '.join(declaration.split())}")
     for step in found.steps:
         _show_step(step)
+    for number, text in enumerate(found.claims):
+        _say(f"  {'' if number else 'about claims':<14} {text}")
     if found.through:
         _say("")
         _say(f"  ends in        {len(found.through)} released functions: {_some(found.through)}")

@@ -94,3 +94,19 @@ def test_unknown_names_get_the_nearest(toolkit, name, near):
 @pytest.mark.parametrize(("name", "toolkit_name"), [("vtkA.b", "vtk"), ("itkA.b", "itk"), ("itk.A.b", "itk"), ("A.b", "vtk")])
 def test_the_toolkit_is_told_by_the_name(name, toolkit_name):
     assert explain.toolkit_of(name) == toolkit_name
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "classes", "method", "words"),
+    [
+        ("vtk", ["vtkCellLocator", "vtkAbstractCellLocator"], "BuildLocator", ["may be read by others at once"]),
+        ("vtk", ["vtkOBBTree", "vtkAbstractCellLocator"], "BuildLocator", []),
+        ("vtk", ["vtkAlgorithm"], "SetAbortExecute", ["never waits"]),
+        ("vtk", ["vtkPolyData"], "DeepCopy", ["only read"]),
+        ("itk", ["itk::ExtractImageFilter<itk::Image<float, 3>, itk::Image<float, 3>>"], "Update", ["as if it were changed"]),
+    ],
+)
+def test_what_is_particular_about_claims_is_told_with_its_reason(toolkit, classes, method, words):
+    found = explain._particular(toolkit, classes, method)
+    assert len(found) == len(words)
+    assert all(word in text and text.endswith(".") for word, text in zip(words, found, strict=True))
