@@ -248,7 +248,8 @@ class _Planner:
         return any(name in self.names_by_template.get(ancestor, ()) for ancestor in self.ancestry(cls))
 
     def _undeclared(self) -> dict[str, Class]:
-        """Classes that must hold and that no header could be read of, with what they may override of their bases' methods."""
+        """Classes that must hold and that no header could be read of: what they may override of their bases' methods, and what the
+        wheel's own documentation declares, where that says all that a shim must know."""
         by_name = {cls.name: cls for cls in self.exposed}
         found = {}
         for family in self.rules.families:
@@ -261,6 +262,11 @@ class _Planner:
                         if (method.virtual or method.override) and method.name in family.behind:
                             symbol = method.symbol.replace(f"{len(ancestor.name)}{ancestor.name}", f"{len(name)}{name}", 1)
                             overridable.setdefault(symbol, replace(method, symbol=symbol, virtual=True, override=True, pure=False, body="none"))
+                for method in exposed.methods if exposed else ():
+                    for told in map(_SIMPLE.fullmatch, method.declarations):
+                        if told:
+                            symbol = f"_ZN{len(name)}{name}{len(method.name)}{method.name}Ev"
+                            overridable.setdefault(symbol, Method(method.name, symbol, told["result"], told["result"], virtual=bool(told["virtual"])))
                 found[name] = Class(name, "", 0, bases=bases, methods=tuple(overridable.values()))
         return found
 
@@ -771,6 +777,9 @@ def _unfit(draft: Decision, method: Method) -> tuple[str, str] | None:
         return "unfit:result", f"Returns {draft.carriers[0]}, which travels in registers that a shim does not keep."
     return None
 
+
+_SIMPLE = re.compile(r"(?P<virtual>virtual )?(?P<result>void|bool|int) \w+\(\)")
+"""A declaration without parameters, whose result every compiler hands over in the same way."""
 
 _DECLARATION = re.compile(r"^(?P<result>.*?)\b(?P<name>\w+)\s*\((?P<parameters>.*)\)[^()]*;?\s*$", re.DOTALL)
 _SCALAR = re.compile(

@@ -81,6 +81,7 @@ Destructor const destructors[] = {
     {"_ZN16vtkVeraOutReaderD0Ev", true},
     {"_ZN13vtkXdmfReaderD0Ev", true},
     {"_ZN13vtkXdmfWriterD0Ev", true},
+    {"_ZN15vtkVRMLImporterD0Ev", true},
     {nullptr, false},
 };
 

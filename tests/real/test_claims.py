@@ -253,3 +253,33 @@ def test_looking_through_objects_runs_no_shim(nursery):
     say("ended")
     """
     assert nursery.run(code, deadline=120).answer[0] == "ended"
+
+
+def test_short_calls_keep_the_gil_and_long_ones_release(nursery):
+    """Beside a thread that never rests, a release would cost a short call its turn."""
+    code = """
+    gilgen.activate("vtk")
+    def counts(name):
+        (found,) = [method for method in gilgen.status()["vtk"].methods if method.python == name]
+        return found.released + found.guarded, found.shortly
+    over = False
+    def compute():
+        while not over: pass
+    computing = threading.Thread(target=compute)
+    computing.start()
+    def copies(resolution, times):
+        source = vtk.vtkSphereSource(theta_resolution=resolution, phi_resolution=resolution)
+        source.Update()
+        copy = vtk.vtkPolyData()
+        before = counts("vtkPolyData.DeepCopy")
+        for _ in range(times): copy.DeepCopy(source.GetOutput())
+        return [after - first for after, first in zip(counts("vtkPolyData.DeepCopy"), before)]
+    answer = [copies(8, 200), copies(1000, 5)]
+    over = True
+    computing.join()
+    say(answer)
+    """
+    (released, shortly), (long_released, long_shortly) = nursery.run(code, deadline=60).answer[0]
+    assert (released + shortly, long_released + long_shortly) == (200, 5)
+    assert shortly >= 190
+    assert long_released >= 4

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -157,17 +156,13 @@ def test_itk_methods(itk):
 
 
 @pytest.mark.usefixtures("vtk", "itk")
-def test_a_warm_scan_is_quick():
-    started = time.monotonic()
+def test_a_second_scan_comes_from_the_cache():
     command = [sys.executable, "-c", "from gilgen.commands import main; main()", "scan", "vtk", "itk"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.count("from the cache") == 2
-    assert time.monotonic() - started < 2, "half a second on an idle machine"
 
 
-def test_what_python_sees_comes_quickly():
+def test_what_python_sees_is_most_of_the_toolkit():
     for name in toolkits.NAMES:
         toolkit = toolkits.get(name)
-        started = time.monotonic()
         assert len(toolkit.exposed(toolkit.installation())) > 2500
-        assert time.monotonic() - started < 10, "two to four seconds on an idle machine"
