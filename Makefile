@@ -34,11 +34,11 @@ test: lint unit real
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 unit: $(VENV)/toolkits
-	$(call timed,unit tests,$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/downstream)
+	$(call timed,unit tests,$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/unit tests/downstream)
 
 real: $(VENV)/toolkits
 	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
-	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=10 tests/real tests/fidelity)
+	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations=10 tests/real tests/fidelity)
 
 fuzz: $(VENV)/toolkits
 	$(call timed,shims for the fuzzer: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)

@@ -26,7 +26,7 @@ from wheel.wheelfile import WheelFile
 from gilgen import store
 from gilgen._version import __version__
 from gilgen.errors import CompileError, InstallError, NoCompilerError
-from gilgen.generate import FLAGS, MANIFEST
+from gilgen.generate import FLAGS, MANIFEST, NATIVE
 from gilgen.model import Manifest
 
 Notify = Callable[[str], None]
@@ -94,31 +94,44 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
     Raises:
         CompileError: the compiler refused; the message holds its own words and the command.
     """
-    files = sorted([*(sources / "shims").glob("*.cpp"), *(sources / "native").glob("*.cpp")])
+    native = sources / "native"
+    flags = ["-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{native}"]
+    shared = [native / name for name in NATIVE]
+    own = sorted([*(sources / "shims").glob("*.cpp"), *(file for file in native.glob("*.cpp") if file not in shared)])
+    key = store.key_of(compiler.version, *compiler.command, *flags[:-1], *(file.read_text(encoding="utf-8") for file in shared))
+    # The same for every plan and toolkit: compiled once.
+
+    def compile_shared(folder: Path) -> None:
+        _compile([file for file in shared if file.suffix == ".cpp"], folder, compiler, flags, notify)
+
+    made = store.ensure("native", "shared", __version__, key, compile_shared)
     with tempfile.TemporaryDirectory(prefix="gilgen-build-") as scratch:
-        jobs = [(file, Path(scratch) / f"{file.parent.name}-{file.stem}.o") for file in files]
-
-        failed = threading.Event()
-
-        def compile_one(job: tuple[Path, Path]) -> Path:
-            source, target = job
-            if failed.is_set():  # or an interrupt, which ends the compilers first, would have to wait for those that follow
-                raise CompileError("Another file could not be compiled.")
-            try:
-                call([*compiler.command, "-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{sources / 'native'}", "-c", str(source), "-o", str(target)])
-            except CompileError:
-                failed.set()
-                raise
-            notify(source.name)
-            return target
-
-        jobs.sort(key=lambda job: -job[0].stat().st_size)  # the longest first, so that none is left alone at the end
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            objects = sorted(pool.map(compile_one, jobs))
+        objects = sorted([*made.folder.glob("*.o"), *_compile(own, Path(scratch), compiler, flags, notify)])
         linked = Path(scratch) / "linked.so"
         runtime = ["-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
         call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", f"-Wl,--version-script={sources / 'native' / 'exports.txt'}", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
+
+
+def _compile(files: list[Path], folder: Path, compiler: Compiler, flags: list[str], notify: Notify) -> list[Path]:
+    """Compile each file by itself into an object in `folder`, as many at once as there are processors."""
+    failed = threading.Event()
+
+    def compile_one(source: Path) -> Path:
+        target = folder / f"{source.parent.name}-{source.stem}.o"
+        if failed.is_set():  # or an interrupt, which ends the compilers first, would have to wait for those that follow
+            raise CompileError("Another file could not be compiled.")
+        try:
+            call([*compiler.command, *flags, "-c", str(source), "-o", str(target)])
+        except CompileError:
+            failed.set()
+            raise
+        notify(source.name)
+        return target
+
+    longest_first = sorted(files, key=lambda file: -file.stat().st_size)  # so that none is left alone at the end
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(compile_one, longest_first))
 
 
 def _loaded(name: str) -> Path:

@@ -248,8 +248,11 @@ class _Planner:
         return any(name in self.names_by_template.get(ancestor, ()) for ancestor in self.ancestry(cls))
 
     def _undeclared(self) -> dict[str, Class]:
-        """Classes that must hold and that no header could be read of: what they may override of their bases' methods, and what the
-        wheel's own documentation declares, where that says all that a shim must know."""
+        """Classes that must hold and that no header could be read of.
+
+        They have what they may override of their bases' methods, and what the wheel's own documentation declares, where that says
+        all that a shim must know.
+        """
         by_name = {cls.name: cls for cls in self.exposed}
         found = {}
         for family in self.rules.families:
@@ -262,11 +265,10 @@ class _Planner:
                         if (method.virtual or method.override) and method.name in family.behind:
                             symbol = method.symbol.replace(f"{len(ancestor.name)}{ancestor.name}", f"{len(name)}{name}", 1)
                             overridable.setdefault(symbol, replace(method, symbol=symbol, virtual=True, override=True, pure=False, body="none"))
-                for method in exposed.methods if exposed else ():
-                    for told in map(_SIMPLE.fullmatch, method.declarations):
-                        if told:
-                            symbol = f"_ZN{len(name)}{name}{len(method.name)}{method.name}Ev"
-                            overridable.setdefault(symbol, Method(method.name, symbol, told["result"], told["result"], virtual=bool(told["virtual"])))
+                for documented in exposed.methods if exposed else ():
+                    for told in filter(None, map(_SIMPLE.fullmatch, documented.declarations)):
+                        symbol = f"_ZN{len(name)}{name}{len(documented.name)}{documented.name}Ev"
+                        overridable.setdefault(symbol, Method(documented.name, symbol, told["result"], told["result"], virtual=bool(told["virtual"])))
                 found[name] = Class(name, "", 0, bases=bases, methods=tuple(overridable.values()))
         return found
 

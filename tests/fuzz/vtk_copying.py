@@ -93,7 +93,13 @@ def any_count(board: Board, which: str) -> set[str]:
 
 def any_bounds(board: Board) -> set[str]:
     """The bounds of all versions."""
-    return {rounded(*version.GetBounds()) for version in board.versions}
+    return {bounds(version) for version in board.versions}
+
+
+def bounds(data: Any) -> str:
+    """The bounds of data; VTK has two pairs of numbers that say that there are none."""
+    found = data.GetBounds()
+    return rounded(*found) if found[0] <= found[1] else "none"
 
 
 def any_filtered(board: Board, how: str) -> set[str]:
@@ -160,7 +166,7 @@ def counted(board: Board, which: str) -> str:
 @VTK.operation("boards", expect=any_bounds, board="mesh_board", weight=2)
 def bounds_of_any(board: Board) -> str:
     """The bounds of the shared object: those of one of the versions."""
-    return rounded(*board.shared.GetBounds())
+    return bounds(board.shared)
 
 
 @VTK.operation("boards", expect=any_filtered, board="mesh_board", how=UPDATES, weight=3)
