@@ -54,7 +54,6 @@ vtkSMPTools.Initialize(1)  # what filters do in threads of their own is not comp
 vtkObject.GlobalWarningDisplayOff()
 
 SIZES = (6, 12, 24, 24, 48)
-STORAGES = ("32Bit",)  # not those of a fixed size: NumPy reads offsets through a buffer that C++ fills again whenever it looks
 
 
 def coloured(data: Any) -> Any:
@@ -103,14 +102,6 @@ def strips(size: int) -> Any:
     return coloured(fresh(stripper.GetOutput()))
 
 
-@VTK.maker("mesh", size=SIZES, storage=STORAGES)
-def narrow(size: int, storage: str) -> Any:
-    """A sphere of triangles whose cells are not stored as default: asking for a cell's points fills a buffer then."""
-    made = sphere(size)
-    getattr(made.GetPolys(), f"ConvertTo{storage}Storage")()
-    return made
-
-
 @VTK.maker("image", size=(5, 9, 16, 24, 32))
 def image(size: int) -> Any:
     """A cube of doubles."""
@@ -156,14 +147,6 @@ def tetrahedra(size: int) -> Any:
     delaunay.SetInputData(cloud)
     delaunay.Update()
     return coloured(fresh(delaunay.GetOutput()))
-
-
-@VTK.maker("grid", size=(4, 6, 10), storage=STORAGES)
-def narrow_grid(size: int, storage: str) -> Any:
-    """The same for an unstructured grid of hexahedra."""
-    made = hexahedra(size)
-    getattr(made.GetCells(), f"ConvertTo{storage}Storage")()
-    return made
 
 
 @VTK.maker("curved", size=(4, 10, 20))
