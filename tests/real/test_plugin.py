@@ -31,7 +31,7 @@ def test_releases(gil, tree):
 def test_holds(gil, tree):
     gil.assert_holds(tree.BuildLocator)
 
-@pytest.mark.gil(max_stall="20ms")
+@pytest.mark.gil(max_stall="200ms")
 def test_stall(tree):
     tree.Modified()
     tree.BuildLocator()
