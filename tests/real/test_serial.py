@@ -12,7 +12,7 @@ CASES = {
     ),
     "itk": ("hdf5-writer", "hdf5-reader", "minc-writer", "minc-reader", "mesh-gii-writer", "mesh-gii-reader", "transform-h5-writer", "transform-h5-reader"),
 }
-ROUNDS = 12
+ROUNDS = 8
 
 CODE = """
 import importlib, tempfile
