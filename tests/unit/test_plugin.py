@@ -555,7 +555,7 @@ def test_a_timeout_that_raises_leaves_nothing_behind(monkeypatch):
     before = signal.signal(signal.SIGALRM, late)
     try:
         for after in (0.002, 0.02, 0.2):
-            with pytest.raises(TimeoutError):  # noqa: PT012 - it may come at any time after the first line
+            with pytest.raises((TimeoutError, KeyError)):  # noqa: PT012 - at any time; of Thread.start, CPython makes a KeyError
                 signal.setitimer(signal.ITIMER_REAL, after)
                 gil.measure(lambda: time.sleep(60))
             assert (sys.getswitchinterval(), gc.isenabled()) == (0.005, True)
