@@ -23,6 +23,12 @@ define timed
 	@echo "== $(1)"; start=$$(date +%s); $(2) && echo "   $$(( $$(date +%s) - start )) s"
 endef
 
+# Tests, several at a time; those that fail are repeated one at a time, because another test's load is no fault of theirs.
+PYTEST := $(BIN)/python -m pytest -q
+define tested
+	$(call timed,$(1),$(PYTEST) -n 3 --dist loadfile $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
+endef
+
 .PHONY: demo test test-matrix unit real fuzz lint bench docs clean
 
 demo: $(VENV)/toolkits
@@ -34,11 +40,11 @@ test: lint unit real
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 unit: $(VENV)/toolkits
-	$(call timed,unit tests,$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/unit tests/downstream)
+	$(call tested,unit tests,tests/unit tests/downstream)
 
 real: $(VENV)/toolkits
 	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
-	$(call timed,tests on the real wheels,$(BIN)/python -m pytest -q -n 3 --dist loadfile --durations=10 tests/real tests/fidelity)
+	$(call tested,tests on the real wheels,--durations=10 tests/real tests/fidelity)
 
 fuzz: $(VENV)/toolkits
 	$(call timed,shims for the fuzzer: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
