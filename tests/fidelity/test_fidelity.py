@@ -19,7 +19,7 @@ import run  # noqa: E402
 from gilgen.diagnostics.survey import signatures  # noqa: E402
 
 BOUNDED = {
-    "vtk": (["--every", "5", "--few", "3"], 100),
+    "vtk": (["--every", "8", "--few", "3"], 60),
     "itk": (["--only", "itkImageFileWriterI[FUS]*", "--only", "itkImageSeriesReaderI[FUS]*", "--only", "itkMeshFileReaderMF?.*"], 20),
 }
 """For each toolkit which methods are compared here, and how many at least must have been."""
