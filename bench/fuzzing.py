@@ -34,7 +34,7 @@ def measure(*, quick: bool) -> rows.Section:
         tuple(found),
         (
             "Each program runs plain and activated in processes of its own; each result is compared with what the same call gives alone.",
-            f"One that fails is repeated up to {REPEAT} times each way, with nothing else running. Seeds from {SEED:,} on.",
+            f"One that fails activated is repeated up to {REPEAT} times each way, one that fails plain only a few times. Seeds from {SEED:,} on.",
         ),
     )
 

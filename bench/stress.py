@@ -295,6 +295,7 @@ def _stress(guard: str, seconds: float, seed: int) -> dict[str, Any]:
     return {
         **{key: counts[key] for key in ("calls", "wrong", "unexpected")},
         "released": sum(method.released + method.guarded for method in status),
+        "shimmed": sum(method.calls for method in status),
         "waited": sum(found.waited for found in gilgen.status().values()),
         "kept": sum(method.kept for method in status),
         "results": len(expected),

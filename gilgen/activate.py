@@ -70,6 +70,11 @@ class MethodStatus:
     passed: int
     guard: Guard
 
+    @property
+    def calls(self) -> int:
+        """All calls from Python that came to the shim, whatever became of the GIL."""
+        return self.released + self.guarded + self.kept + self.shortly
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:

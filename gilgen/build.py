@@ -95,25 +95,27 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
         CompileError: the compiler refused; the message holds its own words and the command.
     """
     native = sources / "native"
-    flags = ["-std=c++17", *FLAGS, *(f"-D{name}" for name in defines), f"-I{native}"]
+    options = ["-std=c++17", *FLAGS, *(f"-D{name}" for name in defines)]
+    command = [*compiler.command, *options, f"-I{native}"]
     shared = [native / name for name in NATIVE]
-    own = sorted([*(sources / "shims").glob("*.cpp"), *(file for file in native.glob("*.cpp") if file not in shared)])
-    key = store.key_of(compiler.version, *compiler.command, *flags[:-1], *(file.read_text(encoding="utf-8") for file in shared))
-    # The same for every plan and toolkit: compiled once.
+    own = [*(sources / "shims").glob("*.cpp"), *(file for file in native.glob("*.cpp") if file not in shared)]
 
     def compile_shared(folder: Path) -> None:
-        _compile([file for file in shared if file.suffix == ".cpp"], folder, compiler, flags, notify)
+        _compile([file for file in shared if file.suffix == ".cpp"], folder, command, notify)
 
+    # The same for every plan and toolkit: compiled once.
+    key = store.key_of(compiler.version, *compiler.command, *options, *(file.read_text(encoding="utf-8") for file in shared))
     made = store.ensure("native", "shared", __version__, key, compile_shared)
     with tempfile.TemporaryDirectory(prefix="gilgen-build-") as scratch:
-        objects = sorted([*made.folder.glob("*.o"), *_compile(own, Path(scratch), compiler, flags, notify)])
+        objects = sorted([*made.folder.glob("*.o"), *_compile(own, Path(scratch), command, notify)])
         linked = Path(scratch) / "linked.so"
         runtime = ["-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
-        call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", f"-Wl,--version-script={sources / 'native' / 'exports.txt'}", *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
+        exports = f"-Wl,--version-script={native / 'exports.txt'}"
+        call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", exports, *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
 
 
-def _compile(files: list[Path], folder: Path, compiler: Compiler, flags: list[str], notify: Notify) -> list[Path]:
+def _compile(files: list[Path], folder: Path, command: list[str], notify: Notify) -> list[Path]:
     """Compile each file by itself into an object in `folder`, as many at once as there are processors."""
     failed = threading.Event()
 
@@ -122,7 +124,7 @@ def _compile(files: list[Path], folder: Path, compiler: Compiler, flags: list[st
         if failed.is_set():  # or an interrupt, which ends the compilers first, would have to wait for those that follow
             raise CompileError("Another file could not be compiled.")
         try:
-            call([*compiler.command, *flags, "-c", str(source), "-o", str(target)])
+            call([*command, "-c", str(source), "-o", str(target)])
         except CompileError:
             failed.set()
             raise

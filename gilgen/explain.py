@@ -79,7 +79,7 @@ def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -
     """
     installation = toolkits.get(toolkit).installation()
     classes = {cls.name: cls for cls in plan.exposed(toolkits.get(toolkit), installation)}
-    cls, method = _find(toolkit, name, classes)
+    start, cls, method = _find(toolkit, name, classes)
     made = plan.ensure(toolkit, headers_dir, notify)
     record = plan.read(made)
     asked = name.removeprefix("itk.").rpartition(".")[0]
@@ -96,7 +96,7 @@ def explain(toolkit: str, name: str, headers_dir: Path | None, notify: Notify) -
         steps=steps,
         through=tuple(through),
         why="" if steps or through else _undecided(toolkit, cls, method),
-        claims=_particular(toolkit, [ancestor.cxx for ancestor in _ancestors(_class(toolkit, asked, classes), classes)], method.name),
+        claims=_particular(toolkit, [ancestor.cxx for ancestor in _ancestors(start, classes)], method.name),
     )
 
 
@@ -116,7 +116,8 @@ def toolkit_of(name: str) -> str:
     return "itk" if name.startswith("itk") else "vtk"
 
 
-def _find(toolkit: str, name: str, classes: dict[str, ExposedClass]) -> tuple[ExposedClass, ExposedMethod]:
+def _find(toolkit: str, name: str, classes: dict[str, ExposedClass]) -> tuple[ExposedClass, ExposedClass, ExposedMethod]:
+    """The class that is named, the one of its bases (or itself) that has the method, and the method."""
     owner, _, method = name.removeprefix("itk.").rpartition(".")
     if not owner or not method:
         raise UnknownMethodError(f"{name!r} names no method.", "Write it as vtkOBBTree.BuildLocator or itk.ImageFileWriter.Write.")
@@ -124,7 +125,7 @@ def _find(toolkit: str, name: str, classes: dict[str, ExposedClass]) -> tuple[Ex
     for cls in _ancestors(start, classes):
         for candidate in cls.methods:
             if candidate.name == method:
-                return cls, candidate
+                return start, cls, candidate
     known = sorted({m.name for cls in _ancestors(start, classes) for m in cls.methods if method and m.name.lower().startswith(method[:4].lower())})
     raise UnknownMethodError(f"{start.name} has no method {method!r}.", f"It has {', '.join(known[:8])}." if known else "Check the spelling; Python's dir() lists them.")
 

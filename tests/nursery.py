@@ -50,8 +50,7 @@ def say(answer):
     # The answer, and how many calls of each method came to a shim: those that released, those that the wheel had released, and those
     # that kept the GIL, because they were short or met a thread in a callback.
     methods = [method for found in gilgen.status().values() for method in found.methods]
-    counts = {method.python: method.released + method.guarded + method.kept + method.shortly for method in methods}
-    print(json.dumps([answer, {name: count for name, count in counts.items() if count}]), flush=True)
+    print(json.dumps([answer, {method.python: method.calls for method in methods if method.calls}]), flush=True)
 """
 
 

@@ -124,8 +124,8 @@ void* output_data(void* algorithm, int port)
 Mode mode_of_input(void* data, Class const& reader, Closure& closure)
 {
     if (reader.changes_inputs) return Mode::changes;
-    bool const reads = reader.reads || (reader.reads_images && closure.at_rest(data) && class_of(data).kinds & is_image);
-    if (!reads || !closure.at_rest(data)) {
+    bool const reads = closure.at_rest(data) && (reader.reads || (reader.reads_images && class_of(data).kinds & is_image));
+    if (!reads) {
         closure.fills_more = true;
         return Mode::fills;
     }

@@ -44,7 +44,7 @@ class Shims:
         self._status = lambda: gilgen.status(toolkit)[toolkit].methods
 
     def counts(self) -> dict[str, int]:
-        return {method.symbol: method.released + method.guarded + method.kept + method.shortly for method in self._status()}
+        return {method.symbol: method.calls for method in self._status()}
 
 
 class Captured:

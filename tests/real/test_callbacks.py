@@ -491,8 +491,7 @@ def test_a_thread_that_python_did_not_start(nursery):
     plain, active, released = nursery.both(code)
     assert active == plain == [800, 4, 808]
     # It keeps the GIL for a while after it was seen without it, which is the plain wheel's way.
-    # So it does where another thread is in the middle of a call, in its observer.
-    assert released["vtkAlgorithm.UpdatePiece"] > 100
+    assert released["vtkAlgorithm.UpdatePiece"] > 400
 
 
 # ------------------------------------------------------------------------------------------- ITK
@@ -568,9 +567,8 @@ def test_itk_observers_in_several_threads_and_work_units(nursery):
     plain, active, released = nursery.both(MEDIAN + dedent(code))
     assert active == plain
     assert all(answer[:2] == [True, 1] for answer in plain)
-    # The others meet one that is in its callback, and keep the GIL.
-    assert released["itkProcessObject.Update"] > 0
-    assert released["itkProcessObject.UpdateLargestPossibleRegion"] > 0
+    assert released["itkProcessObject.Update"] == 4
+    assert released["itkProcessObject.UpdateLargestPossibleRegion"] > 8
 
 
 @pytest.mark.parametrize("event", ["StartEvent", "EndEvent", "ProgressEvent"])

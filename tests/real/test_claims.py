@@ -6,6 +6,7 @@ import fnmatch
 import importlib.util
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -118,16 +119,11 @@ FIELDS = """
 
 @pytest.mark.parametrize("kind", PIECES)
 def test_a_call_on_data_claims_all_its_pieces_and_nothing_else(nursery, kind):
-    code = "gilgen.activate('vtk')\n" + HELD + f"{dedented(PIECES[kind])}\n{dedented(FIELDS)}\n"
+    code = "gilgen.activate('vtk')\n" + HELD + f"{dedent(PIECES[kind])}\n{dedent(FIELDS)}\n"
     code += "say(held(data, lambda: [[type(one).__name__ for one in pieces if gilgen.busy(one) is None], len(pieces), gilgen.busy(data) is not None, gilgen.busy(other) is None]))"
     missing, count, itself, control = nursery.run(code, deadline=60).answer[0]
     assert (missing, itself, control) == ([], True, True)
     assert count > 20
-
-
-def dedented(text):
-    lines = [line for line in text.splitlines() if line.strip()]
-    return "\n".join(line.strip() for line in lines)
 
 
 READERS = sorted({fact.of for fact in claims.facts("vtk") if fact.what in {"reads", "reads-images"}} - {"vtkImageMapper3D"})

@@ -176,7 +176,7 @@ def growth(cycles, threads=1, leak=None):
 def test_ten_thousand_cycles_without_growth(nursery):
     code = "say([growth(6000), growth(4000, threads=4)])"
     (grown, released) = nursery.active(NUMPY + COUNTS + code).answer
-    assert released["vtkAlgorithm.UpdatePiece"] > 500
+    assert released["vtkAlgorithm.UpdatePiece"] >= 10_000
     for megabytes, objects in grown:
         assert megabytes < 8  # 10,000 lost outputs are some 100
         assert objects < 200
@@ -203,7 +203,7 @@ def test_itk_cycles_without_growth(nursery):
     say(growth(1200, threads=2))
     """
     (megabytes, objects), released = nursery.active(NUMPY + COUNTS + dedent(code)).answer
-    assert released["itkProcessObject.Update"] > 60
+    assert released["itkProcessObject.Update"] >= 1200
     assert megabytes < 8
     assert objects < 200
 
@@ -263,7 +263,7 @@ def test_reference_counts_are_what_they_were(nursery):
     assert constants
     assert threads == [None] * 8
     assert active[-1] == plain[-1]
-    assert released["vtkOBBTree.BuildLocator"] > 10
+    assert released["vtkOBBTree.BuildLocator"] == 200
 
 
 def test_control_a_lost_reference_is_seen(nursery):
@@ -318,4 +318,4 @@ def test_garbage_is_collected_during_released_calls(nursery):
     plain, active, released = nursery.both(NUMPY + dedent(code))
     assert active[0] == plain[0]
     assert active[1] <= plain[1] + 3
-    assert released["vtkAlgorithm.UpdatePiece"] > 6
+    assert released["vtkAlgorithm.UpdatePiece"] == 120

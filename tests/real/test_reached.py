@@ -9,8 +9,6 @@ import pytest
 
 pytestmark = pytest.mark.real
 
-# How many calls release depends on what others do: short calls keep the GIL, and so do those that meet a thread in a callback.
-
 DATA = """
 import gc, weakref
 from vtkmodules.util.numpy_support import vtk_to_numpy
@@ -134,7 +132,7 @@ def test_the_wrappers_that_hold_reach_shims_indeed(nursery):
     after = dict(one for one in counted())
     say(sorted(name for name in after if after[name] > before.get(name, 0)))
     """
-    counted = "def counted(): return [(method.python, method.released + method.guarded + method.kept + method.shortly) for found in gilgen.status().values() for method in found.methods]\n"
+    counted = "def counted(): return [(method.python, method.calls) for found in gilgen.status().values() for method in found.methods]\n"
     reached, _ = nursery.active(DATA + counted + dedent(code)).answer
     assert any("Update" in name for name in reached)
     assert any("Locator" in name for name in reached)
@@ -180,7 +178,7 @@ def test_reached_from_destructors(nursery):
     plain, active, released = nursery.both(DATA + dedent(code))
     assert active == plain
     assert plain[:2] == [[None] * 4, True]
-    assert released["vtkPolyData.DeepCopy"] > 20
+    assert released["vtkPolyData.DeepCopy"] > 160
 
 
 def test_the_last_reference_falls_inside_a_released_call(nursery):
@@ -217,7 +215,7 @@ def test_the_last_reference_falls_inside_a_released_call(nursery):
     plain, active, released = nursery.both(DATA + dedent(code))
     assert active == plain
     assert dict(plain[1]) == {"python": 151, "DeleteEvent": 151, "array": 151, "data": 151, "points": 151} or len(plain[1]) >= 3
-    assert released["vtkPolyData.DeepCopy"] > 20
+    assert released["vtkPolyData.DeepCopy"] >= 151
 
 
 def test_observers_come_and_go_while_the_collector_looks_at_them(nursery):
@@ -255,7 +253,7 @@ def test_observers_come_and_go_while_the_collector_looks_at_them(nursery):
     """
     plain, active, released = nursery.both(DATA + dedent(code))
     assert active == plain == [True, [150] * 4]
-    assert released["vtkAlgorithm.UpdatePiece"] > 100
+    assert released["vtkAlgorithm.UpdatePiece"] == 600
 
 
 def test_reached_from_vtks_own_threads(nursery):
@@ -283,7 +281,7 @@ def test_reached_from_vtks_own_threads(nursery):
     plain, active, released = nursery.both(DATA + dedent(code))
     assert active == plain
     assert plain[2] == [plain[0]] * 3
-    assert released["vtkAlgorithm.UpdatePiece"] > 5
+    assert released["vtkAlgorithm.UpdatePiece"] == 40
 
 
 def test_programmable_filters(nursery):
@@ -308,7 +306,7 @@ def test_programmable_filters(nursery):
     plain, active, released = nursery.both(DATA + dedent(code))
     assert active == plain
     assert plain[0][0] is True
-    assert released["vtkAlgorithm.UpdatePiece"] > 20
+    assert released["vtkAlgorithm.UpdatePiece"] >= 200
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed, and VTK draws formulas with it")
@@ -356,4 +354,4 @@ def test_matplotlib_text(nursery):
     assert active == plain
     assert plain[1][0] == plain[0]
     assert plain[2] is True
-    assert released["vtkAlgorithm.UpdatePiece"] > 10
+    assert released["vtkAlgorithm.UpdatePiece"] >= 132
