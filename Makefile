@@ -26,7 +26,7 @@ endef
 # Tests, several at a time; those that fail are repeated one at a time, because another test's load is no fault of theirs.
 PYTEST := $(BIN)/python -m pytest -q
 define tested
-	$(call timed,$(1),$(PYTEST) -n 3 --dist loadfile $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
+	$(call timed,$(1),$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
 endef
 
 .PHONY: demo test test-matrix unit real fuzz lint bench docs clean

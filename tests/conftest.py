@@ -20,6 +20,11 @@ pytest_plugins = ("pytester",)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Files that take minutes come first, so that none is left alone at the end of a run with several workers."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def objects(tmp_path_factory):
     """The pretend toolkit's object files."""

@@ -18,6 +18,8 @@ import record  # noqa: E402
 import run  # noqa: E402
 from gilgen.diagnostics.survey import signatures  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 BOUNDED = {
     "vtk": (["--every", "8", "--few", "3"], 60),
     "itk": (["--only", "itkImageFileWriterI[FUS]*", "--only", "itkImageSeriesReaderI[FUS]*", "--only", "itkMeshFileReaderMF?.*"], 20),

@@ -20,7 +20,7 @@ from fixtures.audit import making
 
 from gilgen.audit import auditing, package
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 DEADLINE = 1200.0
 """Seconds for one group of calls: ten times what it takes on a quiet machine."""

@@ -13,7 +13,7 @@ from gilgen.diagnostics.run import Choice, diagnose
 from gilgen import store
 from gilgen.model import Report
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 PROVEN = {"releases", "holds", "partly"}
 

@@ -11,7 +11,7 @@ import support
 from gilgen import store
 from gilgen.model import Survey
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 CLASSES = ("vtkContourFilter", "vtkOBBTree", "vtkPolyData", "vtkSTLWriter", "vtkPolyDataMapper", "vtkAbstractCellLocator", "MedianImageFilter")
 

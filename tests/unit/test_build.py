@@ -24,6 +24,8 @@ from gilgen._version import __version__
 from gilgen.errors import ArtefactError, CompileError, InstallError, NoCompilerError, StoreError
 from gilgen.model import Coverage, Headers, Library, Plan
 
+pytestmark = pytest.mark.slow
+
 MACHINE = platform.machine()
 
 

@@ -17,6 +17,8 @@ CALLS = "from pretend import wrapper\nanswer = {'virtual': wrapper.virtual_signa
 
 THROWN = """
 from pretend import wrapper
+
+pytestmark = pytest.mark.slow
 work, derived = wrapper.make_work(), wrapper.make_derived()
 def caught():
     found = []
