@@ -12,13 +12,13 @@ import support
 from gilgen import checks
 from gilgen.errors import ArtefactError
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ("gcc", "clang")
 CALLS = "from pretend import wrapper\nanswer = {'virtual': wrapper.virtual_signatures(), 'direct': wrapper.direct_signatures()}\n"
 
 THROWN = """
 from pretend import wrapper
-
-pytestmark = pytest.mark.slow
 work, derived = wrapper.make_work(), wrapper.make_derived()
 def caught():
     found = []
