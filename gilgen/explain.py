@@ -62,6 +62,7 @@ PARTICULAR = {
     "passes": "It never waits.",
     "loops": "An event loop: it has claims only while it works.",
     "reads-arguments": "Its arguments are only read: others may read them meanwhile.",
+    "reads-first-argument": "Its first argument is only read: others may read it meanwhile.",
     "reads": "The data that it reads may be read by others at once, when bounds and cells are there.",
     "reads-images": "Images that it reads may be read by others at once.",
     "changes-inputs": "Its input is claimed as if it were changed.",

@@ -217,11 +217,14 @@ void add_objects(Frame const& call, Closure& closure, Guard guard)
 {
     static thread_local Objects objects;
     objects_of(call, objects);
-    bool const reads = gated_of(call.record).reads_arguments;
+    Gated const& function = gated_of(call.record);
     for (void* const one : objects.own) closure.add(one, Mode::changes);
     if (guard == Guard::closure) {
         if (objects.anything && !closure.nothing_whole) closure.whole = true;
-        for (void* const one : objects.arguments) closure.add(one, reads ? Mode::reads : Mode::changes);
+        std::size_t read = 0;
+        for (void* const one : objects.arguments) {
+            closure.add(one, read++ < function.reads_arguments ? Mode::reads : Mode::changes);
+        }
     }
 }
 
@@ -238,7 +241,7 @@ struct Wanted {
 // All that is wanted, into `closure`. False where another call stopped it.
 bool gather(Wanted const& wanted, Closure& closure, Keeper& keeper)
 {
-    closure.clear();
+    closure.clear(&keeper);
     if (wanted.guard == Guard::none) return true;
     closure.nothing_whole = wanted.lenient;
     closure.pipeline = wanted.guard == Guard::pipeline;
@@ -252,7 +255,7 @@ bool gather(Wanted const& wanted, Closure& closure, Keeper& keeper)
             passed = keeper.lets_pass(item, closure);
         }
     } else {
-        passed = closure.follow(&keeper);
+        passed = closure.follow();
     }
     if (passed && closure.whole) passed = keeper.look_at_all();
     if (passed && !closure.size()) { // it may still meet one that has claimed everything
@@ -729,12 +732,12 @@ std::vector<void*>& deferred()
 Claim const* user_of(void* object)
 {
     Closure& closure = scratch();
-    closure.clear();
+    Keeper keeper(nullptr, false, false);
+    closure.clear(&keeper);
     closure.nothing_whole = true;
     closure.pipeline = false;
     closure.add(object, Mode::changes);
-    Keeper keeper(nullptr, false, false);
-    return closure.follow(&keeper) ? keeper.visited : keeper.taken;
+    return closure.follow() ? keeper.visited : keeper.taken;
 }
 
 bool in_use(void* object)

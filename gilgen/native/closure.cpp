@@ -120,8 +120,9 @@ Class const& class_of(void* object)
 
 // ------------------------------------------------------------------------------------ the closure
 
-void Closure::clear()
+void Closure::clear(Gatekeeper* keeper)
 {
+    keeper_ = keeper;
     items_.clear();
     flags_.clear();
     fills.clear();
@@ -147,30 +148,38 @@ void Closure::grow()
     for (std::size_t i = 0; i < items_.size(); ++i) *slot(items_[i].object) = i + 1;
 }
 
-void Closure::add_alone(std::uintptr_t object, Mode mode)
+void Closure::put(std::uintptr_t object, Mode mode, std::uint8_t flags)
 {
     if (items_.size() * 2 >= table_.size()) grow();
     std::size_t* const place = slot(object);
-    if (*place) {
-        Item& item = items_[*place - 1];
-        if (mode > item.mode) {
-            item.mode = mode;
-            flags_[*place - 1] &= 2; // what it leads to takes the stronger mode, too
-            next_ = std::min(next_, *place - 1);
-        }
+    if (!*place) {
+        items_.push_back({object, mode});
+        flags_.push_back(flags);
+        *place = items_.size();
         return;
     }
-    items_.push_back({object, mode});
-    flags_.push_back(2);
-    *place = items_.size();
+    std::size_t const at = *place - 1;
+    bool const no_output = flags_[at] & output && !(flags & output);
+    if (mode <= items_[at].mode && !(no_output && mode == Mode::changes)) return;
+    // What it leads to takes the stronger mode, too.
+    items_[at].mode = mode;
+    flags_[at] &= alone;
+    next_ = std::min(next_, at);
 }
 
 void Closure::add(void* object, Mode mode)
 {
-    std::size_t const before = items_.size();
-    auto const address = reinterpret_cast<std::uintptr_t>(object);
-    add_alone(address, mode);
-    if (items_.size() > before) flags_.back() = 0;
+    put(reinterpret_cast<std::uintptr_t>(object), mode, 0);
+}
+
+void Closure::add_output(void* object)
+{
+    put(reinterpret_cast<std::uintptr_t>(object), Mode::changes, output);
+}
+
+void Closure::add_alone(std::uintptr_t object, Mode mode)
+{
+    put(object, mode, alone);
 }
 
 namespace {
@@ -182,40 +191,47 @@ bool is_entangled(void* object);
 
 __thread bool looking = false;
 
-bool Closure::follow(Gatekeeper* keeper)
+void Closure::add_read(void* object, Class const& reader)
+{
+    if (!at_rest(object) || !(class_of(object).kinds & kind_data)) return add(object, Mode::changes);
+    if (reader.needs_nothing || filled(object, reader.type)) return add(object, Mode::reads);
+    fills.push_back({object, reader.type, reader.fills_first, class_of(object).kinds, modified(object)});
+    add(object, Mode::fills);
+}
+
+bool Closure::follow()
 {
     struct Looking {
         bool before = std::exchange(looking, true);
         ~Looking() { looking = before; }
     } const now;
     bury();
-    keeper_ = keeper;
     while (next_ < items_.size()) {
         std::size_t const at = next_++;
-        if (flags_[at] & 1) continue;
-        flags_[at] |= 1;
-        if (keeper && !keeper->lets_pass(items_[at], *this)) return false;
-        if (flags_[at] & 2) continue;
+        if (flags_[at] & done) continue;
+        flags_[at] |= done;
+        if (keeper_ && !keeper_->lets_pass(items_[at], *this)) return false;
+        if (flags_[at] & alone) continue;
         Item const item = items_[at];
+        bool const lets_go = flags_[at] & output;
+        Mode const mode_of_pieces = lets_go ? Mode::reads : item.mode;
         auto* const object = reinterpret_cast<void*>(item.object);
         Class const& of = class_of(object);
         if ((of.whole || is_entangled(object)) && !nothing_whole) whole = true;
         unpredictable = unpredictable || of.unpredictable;
-        walk(object, of, item.mode, *this);
+        walk(object, of, mode_of_pieces, *this);
         if (pipeline) continue;
         for (std::uint32_t const offset : of.members) {
-            if (void* const member = read<void*>(object, offset)) add(member, item.mode);
+            void* const member = read<void*>(object, offset);
+            if (!member) continue;
+            if (lets_go && class_of(member).kinds & kind_own) add_output(member);
+            else add(member, mode_of_pieces);
         }
         if (of.complete) continue;
         if (auto const* const links = links_of(object)) {
             for (void* const to : *links) {
-                Mode mode = Mode::changes;
-                if (of.reads && at_rest(to) && class_of(to).kinds & kind_data) {
-                    bool const ready = of.needs_nothing || filled(to, of.type);
-                    mode = ready ? Mode::reads : Mode::fills;
-                    if (!ready) fills.push_back({to, of.type, of.fills_first, class_of(to).kinds, modified(to)});
-                }
-                add(to, mode);
+                if (of.reads) add_read(to, of);
+                else add(to, Mode::changes);
             }
         }
         if (activated_late && !nothing_whole && !known_from_birth(object)) whole = true;

@@ -65,20 +65,27 @@ extern __thread bool looking;
 
 class Closure {
 public:
-    Closure() { clear(); }
+    Closure() { clear(nullptr); }
     Closure(Closure const&) = delete;
     Closure& operator=(Closure const&) = delete;
 
-    void clear();
+    // Empty again. `keeper`, if any, is asked before an object is looked into.
+    void clear(Gatekeeper* keeper);
 
     // Adds an object; one that is there already takes the stronger mode.
     void add(void* object, Mode mode);
 
+    // Adds what a call puts out anew: the object changes, its pieces are let go as they are, whoever else has them.
+    void add_output(void* object);
+
+    // Adds what `reader` only reads once its caches are filled; what is not data, as changed.
+    void add_read(void* object, Class const& reader);
+
     // Adds one that must not be looked into.
     void add_alone(std::uintptr_t object, Mode mode);
 
-    // Adds all that the objects lead to. False where `keeper` stopped it.
-    bool follow(Gatekeeper* keeper);
+    // Adds all that the objects lead to. False where the keeper stopped it.
+    bool follow();
 
     void sort();
 
@@ -111,14 +118,17 @@ public:
     std::vector<Fill> fills;
 
 private:
+    enum Flag : std::uint8_t { done = 1, alone = 2, output = 4 };
+
     std::size_t* slot(std::uintptr_t object);
     void grow();
+    void put(std::uintptr_t object, Mode mode, std::uint8_t flags);
 
     std::vector<Item> items_;
-    std::vector<std::uint8_t> flags_; // parallel: 1 is done, 2 must not be looked into
+    std::vector<std::uint8_t> flags_; // parallel: done, must not be looked into, its pieces are let go
     std::vector<std::size_t> table_;  // open addressing: places in `items_`, plus one
     std::size_t next_ = 0;
-    Gatekeeper const* keeper_ = nullptr; // while objects are followed
+    Gatekeeper* keeper_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------- the toolkit's own part
@@ -129,6 +139,7 @@ void walk(void* object, Class const& of, Mode mode, Closure& closure);
 // The bits of `Class::kinds` that the mangled name of a class stands for.
 std::uint32_t kinds_of(char const* mangled);
 extern std::uint32_t const kind_data;      // data, and pieces of data: what it leads to is all in `walk`
+extern std::uint32_t const kind_own;       // a piece that belongs to one data object only
 
 // When an object was last modified, by the toolkit's own clock, which no two changes share. 0: not to be had.
 std::uint64_t modified(void* object);

@@ -48,7 +48,7 @@ struct Property { // PyGetSetDef
 // ------------------------------------------------------------------------------------- what is known
 
 struct Methods {
-    std::unordered_set<std::string> passes, prepares, loops, reads_arguments, structural, uses, leads_back;
+    std::unordered_set<std::string> passes, prepares, loops, reads_arguments, reads_first_argument, structural, uses, leads_back;
 };
 
 Methods& methods()
@@ -77,7 +77,7 @@ Gated about_uncached(std::string const& method, bool structural)
     found.passes = listed(methods().passes, method);
     found.loops = listed(methods().loops, method);
     found.prepares = listed(methods().prepares, method);
-    found.reads_arguments = begins_as_listed(methods().reads_arguments, method);
+    found.reads_arguments = begins_as_listed(methods().reads_arguments, method) ? 255 : listed(methods().reads_first_argument, method);
     bool const known = structural || begins_as_listed(methods().structural, method);
     found.links_argument = !known && !begins_as_listed(methods().uses, method);
     found.links_result = !known;
@@ -227,7 +227,7 @@ void know_method(char const* what, char const* name)
     std::string_view const kind = what;
     auto& all = methods();
     auto& into = kind == "passes" ? all.passes : kind == "prepares" ? all.prepares : kind == "loops" ? all.loops : kind == "reads-arguments" ? all.reads_arguments
-        : kind == "uses" ? all.uses : kind == "leads-back" ? all.leads_back : all.structural;
+        : kind == "reads-first-argument" ? all.reads_first_argument : kind == "uses" ? all.uses : kind == "leads-back" ? all.leads_back : all.structural;
     into.insert(kind == "structural-class" ? std::string("class ") + name : std::string(name));
 }
 

@@ -80,6 +80,7 @@ void walk_process(void* process, Class const& of, Closure& closure)
 } // namespace
 
 std::uint32_t const kind_data = 0;
+std::uint32_t const kind_own = 0;
 
 std::uint32_t kinds_of(char const* mangled)
 {

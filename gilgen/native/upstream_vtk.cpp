@@ -98,7 +98,7 @@ void collect(void* object);
 
 enum : std::uint32_t {
     is_object = 1, is_algorithm = 2, is_executive = 4, is_data = 8, is_fields = 16, is_tree = 32, is_trivial = 64, is_data_set = 128,
-    is_poly_data = 256, is_array = 512, is_image = 1024,
+    is_poly_data = 256, is_array = 512, is_image = 1024, is_information = 2048,
 };
 
 struct Kind {
@@ -110,7 +110,7 @@ constexpr Kind kinds[] = {
     {"13vtkDataObject", is_data}, {"12vtkFieldData", is_data | is_fields}, {"17vtkDataObjectTree", is_tree},
     {"18vtkTrivialProducer", is_trivial}, {"10vtkDataSet", is_data_set}, {"11vtkPolyData", is_poly_data}, {"12vtkImageData", is_image},
     {"16vtkAbstractArray", is_data}, {"12vtkDataArray", is_array}, {"9vtkPoints", is_data}, {"12vtkCellArray", is_data},
-    {"14vtkInformation", is_data},
+    {"14vtkInformation", is_data | is_information},
 };
 
 // The data that a filter has put out at a port, without asking it to make anything.
@@ -175,7 +175,12 @@ void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
     }
     int const outputs = call<int>(output_ports, algorithm);
     for (int port = 0; port < outputs; ++port) {
-        if (void* const data = output_data(algorithm, port)) closure.add(data, Mode::changes);
+        void* const data = output_data(algorithm, port);
+        if (!data) continue;
+        // Readers make new arrays, or use an array again that nobody else has.
+        bool const lets_go = closure.at_rest(data) && !(class_of(data).kinds & is_tree) && (of.reads || (of.reads_images && class_of(data).kinds & is_image));
+        if (lets_go) closure.add_output(data);
+        else closure.add(data, Mode::changes);
     }
 }
 
@@ -195,6 +200,7 @@ std::ptrdiff_t slot_of_mtime()
 } // namespace
 
 std::uint32_t const kind_data = is_data;
+std::uint32_t const kind_own = is_fields | is_information;
 
 std::uint32_t kinds_of(char const* mangled)
 {

@@ -129,7 +129,8 @@ def test_a_call_on_data_claims_all_its_pieces_and_nothing_else(nursery, kind):
 READERS = sorted({fact.of for fact in claims.facts("vtk") if fact.what in {"reads", "reads-images"}} - {"vtkImageMapper3D"})
 """All that may read one data set at once; vtkImageMapper3D only draws."""
 
-READ = """
+CONTOURS = [name for name in READERS if "Contour" in name or "Edges" in name or "Templates" in name or "Marching" in name]
+READ = f"CONTOURS = {CONTOURS}" + """
 gilgen.activate("vtk")
 import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
@@ -186,10 +187,21 @@ def smoothed(_, data):
     median.SetInputData(volume)
     median.Update()
     return float(vtk_to_numpy(median.GetOutput().GetPointData().GetScalars()).astype(float).sum())
+def contoured(kind, data):
+    contour, (low, high) = kind(), (1, 3) if "Discrete" in kind.__name__ else (-0.5, 0.5)
+    contour.SetInputData(labels if "Discrete" in kind.__name__ else flat if "2D" in kind.__name__ else volume)
+    if "2D" in kind.__name__ and "Discrete" in kind.__name__: contour.SetInputData(flat_labels)
+    contour.GenerateValues(2, low, high)
+    contour.Update()
+    found = contour.GetOutput()
+    return [found.GetNumberOfCells(), float(vtk_to_numpy(found.GetPoints().GetData()).astype(float).sum())]
 HOW = {"vtkCellLocator": cells, "vtkStaticCellLocator": cells, "vtkCellTreeLocator": crossings, "vtkModifiedBSPTree": crossings,
     "vtkPointLocator": points, "vtkStaticPointLocator": points, "vtkImplicitPolyDataDistance": distances, "vtkProbeFilter": probed,
     "vtkThreadedImageAlgorithm": smoothed}
-volume = image()
+HOW.update({name: contoured for name in CONTOURS})
+volume, flat, labels, flat_labels = image(), image(), image(), image()
+for one in (flat, flat_labels): one.SetExtent(0, 79, 0, 99, 0, 0)
+for one in (labels, flat_labels): vtk_to_numpy(one.GetPointData().GetScalars())[:] = np.arange(8000) // 7 % 4
 def read(name):
     # The one reader in four threads, and all kinds of readers at once, on one mesh; whatever differs from the answer alone.
     wrong = []
@@ -226,6 +238,57 @@ HOW["vtkOBBTree"] = boxes
 say([read("vtkOBBTree"), read("vtkOctreePointLocator")])
 """
     assert nursery.run(code, deadline=120).answer[0] == [[], []]
+
+
+DONE_AT_ONCE = """
+gilgen.activate("vtk")
+source = vtk.vtkSphereSource(theta_resolution=60, phi_resolution=60)
+source.Update()
+asked = source.GetOutput()
+volume = vtk.vtkRTAnalyticSource()
+volume.Update()
+image = volume.GetOutput()
+def probe():
+    made = vtk.vtkProbeFilter()
+    made.SetInputData(asked)
+    made.SetSourceData(image)
+    return made
+def claimed_by(begin, progress, ask):
+    # What others may do while `begin` runs: it stands still in its own observer.
+    begun, go_on = threading.Event(), threading.Event()
+    def stop(*_):
+        begun.set()
+        go_on.wait(30)
+    progress.AddObserver("StartEvent", stop)
+    thread = threading.Thread(target=begin)
+    thread.start()
+    assert begun.wait(30)
+    answer = ask()
+    go_on.set()
+    thread.join()
+    return answer
+first, second = probe(), probe()
+first.Update(); second.Update()  # fills what is to be filled, and shares the input's points
+first.Modified()
+"""
+
+
+def test_an_output_of_a_reader_leaves_shared_pieces_to_other_readers(nursery):
+    """A probe's output has its input's points: two probes on one input took turns."""
+    code = DONE_AT_ONCE + """
+log = []
+def run_second():
+    second.Modified()
+    second.Update()
+    log.append("second")
+def ask_and_run():
+    other = threading.Thread(target=run_second)
+    other.start()
+    other.join(20)
+    return list(log)
+say(claimed_by(first.Update, first, ask_and_run))
+"""
+    assert nursery.run(code, deadline=60).answer[0] == ["second"]
 
 
 def test_looking_through_objects_runs_no_shim(nursery):
