@@ -131,31 +131,17 @@ READERS = {
 def measure(*, quick: bool) -> rows.Section:
     found = []
     for name in READERS:
-        active, plain = (
-            rows.child("readers.py", name, how, "quick" if quick else "full") for how in ("active", "plain")
-        )
+        active, plain = (rows.child("readers.py", name, how, "quick" if quick else "full") for how in ("active", "plain"))
         found += [
-            rows.at_least(
-                f"two `{name}` on one input, in turn / at once", active["ratio"], 1.8, "{:.2f} times"
-            ),
+            rows.at_least(f"two `{name}` on one input, in turn / at once", active["ratio"], 1.8, "{:.2f} times"),
             rows.shown("  the same in the plain wheel", f"{plain['ratio']:.2f} times"),
-            rows.shown(
-                "  two calls of hashlib beside it",
-                f"{active['reference']:.2f} times: what this machine gave at the same time",
-            ),
-            rows.Row(
-                "  results that differ from those alone",
-                "none",
-                str(active["wrong"]),
-                met=active["wrong"] == 0,
-            ),
+            rows.shown("  two calls of hashlib beside it", f"{active['reference']:.2f} times: what this machine gave at the same time"),
+            rows.Row("  results that differ from those alone", "none", str(active["wrong"]), met=active["wrong"] == 0),
         ]
     return rows.Section(
         "Two threads that read one input",
         tuple(found),
-        (
-            "Each thread has a reader of its own; the toolkits' own threads are limited to one a call. The ratio of medians.",
-        ),
+        ("Each thread has a reader of its own; the toolkits' own threads are limited to one a call. The ratio of medians.",),
     )
 
 
@@ -179,14 +165,9 @@ def _measure(name: str, *, active: bool, quick: bool) -> dict[str, Any]:
     for _ in range(3 if quick else 9):
         runs.append(overlap.measure(works[0], works[1], repetitions=1)[0])
         wrong += sum(result() != right for (_, result), right in zip(readers, expected, strict=True))
-    serial, parallel, reference = (
-        statistics.median(getattr(run, part) for run in runs) for part in ("serial", "parallel", "reference")
-    )
+    serial, parallel, reference = (statistics.median(getattr(run, part) for run in runs) for part in ("serial", "parallel", "reference"))
     return {"ratio": serial / parallel, "reference": reference, "wrong": wrong}
 
 
 if __name__ == "__main__":
-    print(
-        json.dumps(_measure(sys.argv[1], active=sys.argv[2] == "active", quick=sys.argv[3] == "quick")),
-        flush=True,
-    )
+    print(json.dumps(_measure(sys.argv[1], active=sys.argv[2] == "active", quick=sys.argv[3] == "quick")), flush=True)

@@ -17,11 +17,7 @@ from gilgen.errors import GilgenError
 
 GILGEN = (sys.executable, "-c", "from gilgen.commands import main; main()")
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("vtkmodules") is None, reason="vtk is not installed"),
-]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.skipif(importlib.util.find_spec("vtkmodules") is None, reason="vtk is not installed")]
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +38,9 @@ def drafts(cache):
 def test_an_interruption_leaves_nothing_half_made(tmp_path, include, seconds):
     command = [*GILGEN, "fix", "vtk", "--no-install", "--headers", include]
     environment = os.environ | {"GILGEN_CACHE_DIR": str(tmp_path)}
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=tmp_path,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = subprocess.Popen(command, env=environment, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     begun = time.monotonic()
-    while (
-        not any(tmp_path.iterdir()) and time.monotonic() < begun + 60
-    ):  # Python itself takes a while to start
+    while not any(tmp_path.iterdir()) and time.monotonic() < begun + 60:  # Python itself takes a while to start
         time.sleep(0.05)
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
@@ -71,20 +57,11 @@ def test_an_interruption_leaves_nothing_half_made(tmp_path, include, seconds):
 
 def test_a_damaged_cache_heals_and_says_so(tmp_path, include):
     def planned():
-        return support.run(
-            [*GILGEN, "plan", "vtk", "--headers", include],
-            deadline=600,
-            cwd=tmp_path,
-            env={"GILGEN_CACHE_DIR": str(tmp_path / "cache")},
-        )
+        return support.run([*GILGEN, "plan", "vtk", "--headers", include], deadline=600, cwd=tmp_path, env={"GILGEN_CACHE_DIR": str(tmp_path / "cache")})
 
     first = planned()
     assert first.ok, first.err
-    damaged = [
-        path
-        for name in ("plan.json", "exposed.json", "api.json")
-        for path in (tmp_path / "cache").rglob(name)
-    ]
+    damaged = [path for name in ("plan.json", "exposed.json", "api.json") for path in (tmp_path / "cache").rglob(name)]
     assert len(damaged) == 3
     for path in damaged:
         os.truncate(path, 100)
@@ -97,12 +74,7 @@ def test_a_damaged_cache_heals_and_says_so(tmp_path, include):
 def test_without_a_compiler_it_says_what_to_install(tmp_path, include):
     if importlib.util.find_spec("ziglang"):
         pytest.skip("ziglang is a compiler")
-    ended = support.run(
-        [*GILGEN, "fix", "vtk", "--no-install", "--headers", include],
-        deadline=600,
-        cwd=tmp_path,
-        env={"PATH": str(tmp_path), "CXX": "", "GILGEN_CACHE_DIR": str(tmp_path)},
-    )
+    ended = support.run([*GILGEN, "fix", "vtk", "--no-install", "--headers", include], deadline=600, cwd=tmp_path, env={"PATH": str(tmp_path), "CXX": "", "GILGEN_CACHE_DIR": str(tmp_path)})
     assert (ended.code, "Traceback" in ended.err) == (15, False), ended.err
     assert "pip install ziglang" in ended.err
 
@@ -110,12 +82,7 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path, include):
 def test_without_headers_it_lists_where_it_looked(tmp_path):
     if any(Path("/usr/include").glob("vtk-9*")):
         pytest.skip("the system has VTK's headers")
-    ended = support.run(
-        [*GILGEN, "fix", "vtk", "--no-install"],
-        deadline=120,
-        cwd=tmp_path,
-        env={"PATH": str(tmp_path), "GILGEN_CACHE_DIR": str(tmp_path)},
-    )
+    ended = support.run([*GILGEN, "fix", "vtk", "--no-install"], deadline=120, cwd=tmp_path, env={"PATH": str(tmp_path), "GILGEN_CACHE_DIR": str(tmp_path)})
     assert (ended.code, "Traceback" in ended.err) == (11, False), ended.err
     assert "there is no apt-get" in ended.err
     assert "--headers DIR" in ended.err
@@ -130,9 +97,7 @@ def test_shims_of_another_version_are_refused_with_the_command(tmp_path):
         "libraries": [], "shims": [], "distributions": ["vtk"], "coverage": {"wrapped": 0, "candidates": 0, "direct": 0, "through": 0}, "prepares": [],
     }  # fmt: skip
     (shims / "manifest.json").write_bytes(store.encode(manifest))
-    ended = support.run(
-        [*GILGEN, "run", "--toolkits", "vtk", "program.py"], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}
-    )
+    ended = support.run([*GILGEN, "run", "--toolkits", "vtk", "program.py"], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert (ended.code, "Traceback" in ended.err) == (17, False), ended.err
     assert f"made for vtk 9.0.0, but vtk {importlib.metadata.version('vtk')} is installed" in ended.err
     assert "gilgen fix vtk" in ended.err
