@@ -41,9 +41,9 @@ def distances(share: float) -> Callable[[], Reader]:
 
     def make() -> Reader:
         distance, found = vtkImplicitPolyDataDistance(), vtkDoubleArray()
-        distance.SetInput(mesh)
 
         def call() -> None:
+            distance.SetInput(mesh)
             distance.FunctionValue(asked, found)
 
         return call, lambda: sum(found.GetTuple1(index) for index in range(0, found.GetNumberOfTuples(), 97))

@@ -62,6 +62,7 @@ PARTICULAR = {
     "passes": "It never waits.",
     "loops": "An event loop: it has claims only while it works.",
     "reads-arguments": "Its arguments are only read: others may read them meanwhile.",
+    "fills-arguments": "Its arguments may be read by others meanwhile, when their bounds and ranges are there.",
     "reads-first-argument": "Its first argument is only read: others may read it meanwhile.",
     "reads": "The data that it reads may be read by others at once, when bounds and cells are there.",
     "reads-images": "Images that it reads may be read by others at once.",

@@ -221,9 +221,9 @@ void add_objects(Frame const& call, Closure& closure, Guard guard)
     for (void* const one : objects.own) closure.add(one, Mode::changes);
     if (guard == Guard::closure) {
         if (objects.anything && !closure.nothing_whole) closure.whole = true;
-        std::size_t read = 0;
-        for (void* const one : objects.arguments) {
-            closure.add(one, read++ < function.reads_arguments ? Mode::reads : Mode::changes);
+        Mode const otherwise = function.fills_arguments ? Mode::fills : Mode::changes;
+        for (std::size_t i = 0; i < objects.arguments.size(); ++i) {
+            closure.add(objects.arguments[i], i < function.reads_arguments ? Mode::reads : otherwise);
         }
     }
 }
@@ -241,7 +241,7 @@ struct Wanted {
 // All that is wanted, into `closure`. False where another call stopped it.
 bool gather(Wanted const& wanted, Closure& closure, Keeper& keeper)
 {
-    closure.clear(&keeper);
+    closure.clear();
     if (wanted.guard == Guard::none) return true;
     closure.nothing_whole = wanted.lenient;
     closure.pipeline = wanted.guard == Guard::pipeline;
@@ -255,7 +255,7 @@ bool gather(Wanted const& wanted, Closure& closure, Keeper& keeper)
             passed = keeper.lets_pass(item, closure);
         }
     } else {
-        passed = closure.follow();
+        passed = closure.follow(&keeper);
     }
     if (passed && closure.whole) passed = keeper.look_at_all();
     if (passed && !closure.size()) { // it may still meet one that has claimed everything
@@ -732,12 +732,12 @@ std::vector<void*>& deferred()
 Claim const* user_of(void* object)
 {
     Closure& closure = scratch();
-    Keeper keeper(nullptr, false, false);
-    closure.clear(&keeper);
+    closure.clear();
     closure.nothing_whole = true;
     closure.pipeline = false;
     closure.add(object, Mode::changes);
-    return closure.follow() ? keeper.visited : keeper.taken;
+    Keeper keeper(nullptr, false, false);
+    return closure.follow(&keeper) ? keeper.visited : keeper.taken;
 }
 
 bool in_use(void* object)

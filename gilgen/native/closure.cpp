@@ -120,9 +120,8 @@ Class const& class_of(void* object)
 
 // ------------------------------------------------------------------------------------ the closure
 
-void Closure::clear(Gatekeeper* keeper)
+void Closure::clear()
 {
-    keeper_ = keeper;
     items_.clear();
     flags_.clear();
     fills.clear();
@@ -159,8 +158,8 @@ void Closure::put(std::uintptr_t object, Mode mode, std::uint8_t flags)
         return;
     }
     std::size_t const at = *place - 1;
-    bool const no_output = flags_[at] & output && !(flags & output);
-    if (mode <= items_[at].mode && !(no_output && mode == Mode::changes)) return;
+    bool const pieces_change = mode == Mode::changes && flags_[at] & ~flags & output;
+    if (mode <= items_[at].mode && !pieces_change) return;
     // What it leads to takes the stronger mode, too.
     items_[at].mode = mode;
     flags_[at] &= alone;
@@ -199,18 +198,19 @@ void Closure::add_read(void* object, Class const& reader)
     add(object, Mode::fills);
 }
 
-bool Closure::follow()
+bool Closure::follow(Gatekeeper* keeper)
 {
     struct Looking {
         bool before = std::exchange(looking, true);
         ~Looking() { looking = before; }
     } const now;
     bury();
+    keeper_ = keeper;
     while (next_ < items_.size()) {
         std::size_t const at = next_++;
         if (flags_[at] & done) continue;
         flags_[at] |= done;
-        if (keeper_ && !keeper_->lets_pass(items_[at], *this)) return false;
+        if (keeper && !keeper->lets_pass(items_[at], *this)) return false;
         if (flags_[at] & alone) continue;
         Item const item = items_[at];
         bool const lets_go = flags_[at] & output;

@@ -65,12 +65,11 @@ extern __thread bool looking;
 
 class Closure {
 public:
-    Closure() { clear(nullptr); }
+    Closure() { clear(); }
     Closure(Closure const&) = delete;
     Closure& operator=(Closure const&) = delete;
 
-    // Empty again. `keeper`, if any, is asked before an object is looked into.
-    void clear(Gatekeeper* keeper);
+    void clear();
 
     // Adds an object; one that is there already takes the stronger mode.
     void add(void* object, Mode mode);
@@ -84,8 +83,8 @@ public:
     // Adds one that must not be looked into.
     void add_alone(std::uintptr_t object, Mode mode);
 
-    // Adds all that the objects lead to. False where the keeper stopped it.
-    bool follow();
+    // Adds all that the objects lead to. False where `keeper` stopped it.
+    bool follow(Gatekeeper* keeper);
 
     void sort();
 
@@ -128,7 +127,7 @@ private:
     std::vector<std::uint8_t> flags_; // parallel: done, must not be looked into, its pieces are let go
     std::vector<std::size_t> table_;  // open addressing: places in `items_`, plus one
     std::size_t next_ = 0;
-    Gatekeeper* keeper_ = nullptr;
+    Gatekeeper const* keeper_ = nullptr; // while objects are followed
 };
 
 // ---------------------------------------------------------------------------- the toolkit's own part

@@ -34,6 +34,7 @@ struct Gated {
     bool prepares;       // it may release the GIL: what it claims is found before it begins, while its objects are at rest
     bool released_by_wheel; // its wrapper releases the GIL by itself
     bool loops;          // an event loop: others work on its objects while it waits
+    bool fills_arguments; // what it is given it holds, and fills its caches at most
     std::uint8_t reads_arguments; // so many of the objects that it is given first it only reads
     bool links_argument; // its object may lead to its arguments afterwards
     bool links_result;   // and to its result

@@ -47,9 +47,8 @@ struct Property { // PyGetSetDef
 
 // ------------------------------------------------------------------------------------- what is known
 
-struct Methods {
-    std::unordered_set<std::string> passes, prepares, loops, reads_arguments, reads_first_argument, structural, uses, leads_back;
-};
+// The names that each fact is told of; "structural-class" has classes.
+using Methods = std::unordered_map<std::string, std::unordered_set<std::string>>;
 
 Methods& methods()
 {
@@ -74,14 +73,15 @@ bool begins_as_listed(std::unordered_set<std::string> const& beginnings, std::st
 Gated about_uncached(std::string const& method, bool structural)
 {
     Gated found{};
-    found.passes = listed(methods().passes, method);
-    found.loops = listed(methods().loops, method);
-    found.prepares = listed(methods().prepares, method);
-    found.reads_arguments = begins_as_listed(methods().reads_arguments, method) ? 255 : listed(methods().reads_first_argument, method);
-    bool const known = structural || begins_as_listed(methods().structural, method);
-    found.links_argument = !known && !begins_as_listed(methods().uses, method);
+    found.passes = listed(methods()["passes"], method);
+    found.loops = listed(methods()["loops"], method);
+    found.prepares = listed(methods()["prepares"], method);
+    found.fills_arguments = listed(methods()["fills-arguments"], method);
+    found.reads_arguments = begins_as_listed(methods()["reads-arguments"], method) ? 255 : listed(methods()["reads-first-argument"], method);
+    bool const known = structural || begins_as_listed(methods()["structural"], method);
+    found.links_argument = !known && !begins_as_listed(methods()["uses"], method);
     found.links_result = !known;
-    found.links_back = listed(methods().leads_back, method);
+    found.links_back = listed(methods()["leads-back"], method);
     return found;
 }
 
@@ -178,7 +178,7 @@ bool is_structural(void* type)
     for (; type; type = word(type, type_base)) {
         char const* const full = name_of_type(type);
         char const* const dot = std::strrchr(full, '.');
-        if (methods().structural.count(std::string("class ") + (dot ? dot + 1 : full))) return true;
+        if (listed(methods()["structural-class"], dot ? dot + 1 : full)) return true;
     }
     return false;
 }
@@ -224,11 +224,7 @@ bool gate_module(void* dictionary)
 
 void know_method(char const* what, char const* name)
 {
-    std::string_view const kind = what;
-    auto& all = methods();
-    auto& into = kind == "passes" ? all.passes : kind == "prepares" ? all.prepares : kind == "loops" ? all.loops : kind == "reads-arguments" ? all.reads_arguments
-        : kind == "reads-first-argument" ? all.reads_first_argument : kind == "uses" ? all.uses : kind == "leads-back" ? all.leads_back : all.structural;
-    into.insert(kind == "structural-class" ? std::string("class ") + name : std::string(name));
+    methods()[what].insert(name);
 }
 
 namespace {

@@ -38,7 +38,7 @@ void objects_of(Frame const& call, Objects& found);
 // Puts stubs in the place of all functions in a module's dictionary, and of its types'. False where no memory is to be had.
 bool gate_module(void* dictionary);
 
-// One fact about methods, as the configuration gives it: "passes", "loops", "reads-arguments", "reads-first-argument", "uses", "structural".
+// One fact about methods, or about all of a class, as the configuration gives it: "passes", "uses" ...
 void know_method(char const* what, char const* name);
 
 // The toolkit's own part: the base of all its Python types, and where they hold the pointer to the C++ object (VTK).

@@ -120,18 +120,18 @@ void* output_data(void* algorithm, int port)
     return information ? call<void*>(information_get, information, call<void*>(data_key)) : nullptr;
 }
 
-// Data that has no filter is given by a trivial producer. Whoever stands behind reads it, and may fill its caches.
-Mode mode_of_input(void* data, Class const& reader, Closure& closure)
+bool is_reader_of(void* data, Class const& of, Closure const& closure)
 {
-    if (reader.changes_inputs) return Mode::changes;
-    bool const reads = closure.at_rest(data) && (reader.reads || (reader.reads_images && class_of(data).kinds & is_image));
-    if (!reads) {
-        closure.fills_more = true;
-        return Mode::fills;
-    }
-    if (reader.needs_nothing || filled(data, reader.type)) return Mode::reads;
-    closure.fills.push_back({data, reader.type, reader.fills_first, class_of(data).kinds, modified(data)});
-    return Mode::fills;
+    return closure.at_rest(data) && (of.reads || (of.reads_images && class_of(data).kinds & is_image));
+}
+
+// Data that has no filter is given by a trivial producer. Whoever stands behind reads it, and may fill its caches.
+void add_input(void* data, Class const& of, Closure& closure)
+{
+    if (of.changes_inputs) return closure.add(data, Mode::changes);
+    if (is_reader_of(data, of, closure)) return closure.add_read(data, of);
+    closure.fills_more = true;
+    closure.add(data, Mode::fills);
 }
 
 // A filter's class and the numbers that it holds, its parameters among them: not its addresses, and not its times of modification,
@@ -165,7 +165,7 @@ void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
             if (!input) continue;
             closure.add(input, Mode::changes);
             if (closure.pipeline || !closure.at_rest(input) || !(class_of(input).kinds & is_trivial)) continue;
-            if (void* const data = output_data(input, 0)) closure.add(data, mode_of_input(data, of, closure));
+            if (void* const data = output_data(input, 0)) add_input(data, of, closure);
         }
     }
     if (closure.pipeline || !call<int>(has_executive, algorithm)) return;
@@ -178,8 +178,7 @@ void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
         void* const data = output_data(algorithm, port);
         if (!data) continue;
         // Readers make new arrays, or use an array again that nobody else has.
-        bool const lets_go = closure.at_rest(data) && !(class_of(data).kinds & is_tree) && (of.reads || (of.reads_images && class_of(data).kinds & is_image));
-        if (lets_go) closure.add_output(data);
+        if (is_reader_of(data, of, closure) && !(class_of(data).kinds & is_tree)) closure.add_output(data);
         else closure.add(data, Mode::changes);
     }
 }
