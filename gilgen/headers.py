@@ -7,11 +7,11 @@ comes before a near one of the same major version.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from gilgen import debian, store
@@ -24,7 +24,7 @@ SYSTEM_PREFIXES = (Path("/usr/include"), Path("/usr/local/include"))
 Notify = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Candidate:
     """Headers that were found: their version, their folder, the include prefix it is in, and how to call that."""
 
@@ -76,6 +76,11 @@ def find(
     if best is None:
         raise _not_found(toolkit, wanted, looked)
     return _headers(toolkit, installation, best)
+
+
+def identity(found: Headers) -> Headers:
+    """What a cache's key is made of: all but the words on where they came from, which are others once they were fetched."""
+    return dataclasses.replace(found, source="")
 
 
 def _named(toolkit: Toolkit, installation: Installation, folder: Path) -> Headers:

@@ -93,7 +93,7 @@ def ensure(name: str, headers_dir: Path | None, notify: Notify, held: tuple[str,
     found = headers.find(toolkit, installation, headers_dir, notify)
     files = [Path(found.root) / file for file in toolkit.header_files(Path(found.root))]
     key = store.key_of(
-        installation.key, installation.root, found, store.key_of_files(files), rules.text(name), settings.include, settings.exclude, settings.guard,
+        installation.key, installation.root, headers.identity(found), store.key_of_files(files), rules.text(name), settings.include, settings.exclude, settings.guard,
         *(("profile", *held) if held is not None else ()),
     )  # fmt: skip
 

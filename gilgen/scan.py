@@ -28,6 +28,7 @@ from typing import Any, cast
 
 from gilgen import store
 from gilgen.errors import ArtefactError, ScanError
+from gilgen.headers import identity
 from gilgen.model import Api, Class, DroppedHeader, Headers
 from gilgen.toolkits.base import Installation, Toolkit
 
@@ -127,7 +128,7 @@ def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notif
     key = store.key_of(
         store.key_of_files([Path(headers.root) / name for name in names]),
         *flags,
-        headers,
+        identity(headers),
         installation.version,
     )
     folder = store.artefact_dir("scan", toolkit.name, headers.version, key)

@@ -38,14 +38,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment that holds the wheel and VTK, and nothing of the checkout."""
     home = tmp_path_factory.mktemp("elsewhere")
-    version = toolkits.get("vtk").installation().version
-    for command in (
-        (sys.executable, "-m", "venv", home / "env"),
-        (home / "env/bin/python", "-m", "pip", "install", "--quiet", wheel),
-        (home / "env/bin/python", "-m", "pip", "install", "--quiet", "--no-deps", f"vtk=={version}"),
-    ):
+    for command in ((sys.executable, "-m", "venv", home / "env"), (home / "env/bin/python", "-m", "pip", "install", "--quiet", wheel)):
         done = call(*command, HOME=str(home))
         assert done.returncode == 0, done.stderr
+    (site,) = (home / "env" / "lib").glob("python3*/site-packages")
+    root = toolkits.get("vtk").installation().root
+    for path in [*root.glob("vtk.py"), *root.glob("vtk*.dist-info"), *root.glob("vtkmodules*")]:
+        (site / path.name).symlink_to(path)
     return home
 
 

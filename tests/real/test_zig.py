@@ -89,7 +89,7 @@ def test_a_daemon_thread_inside_a_call_lets_the_program_end(built):
     while not sum(method.released for method in gilgen.status()["itk"].methods): time.sleep(0.01)
     print("end", flush=True)
     """
-    for _ in range(5):
+    for _ in range(3):
         ended = run(built, code)
         assert ended.ok, (ended.code, ended.timed_out, ended.err)
         assert ended.out == "end\n"

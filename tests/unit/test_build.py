@@ -39,6 +39,14 @@ def sources(tmp_path):
 
 
 @pytest.fixture
+def cache(request, tmp_path):
+    """A cache of the test's own that has nothing but the shared native part, which `site` has compiled already."""
+    request.getfixturevalue("site")
+    shutil.copytree(store.cache_dir() / "native", tmp_path / "cache" / "native")
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def fake_compiler(tmp_path):
     """Makes a program that stands in for a compiler: {name} runs `script`, with the output file as $out."""
 
@@ -164,20 +172,20 @@ def made(sources):
     return store.Made(sources, "9.6.2", "key", cached=False, seconds=0.0)
 
 
-def test_a_failed_build_leaves_nothing_and_the_next_one_works(sources, tmp_path, monkeypatch):
-    monkeypatch.setenv("GILGEN_CACHE_DIR", str(tmp_path / "cache"))
+def test_a_failed_build_leaves_nothing_and_the_next_one_works(sources, cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("GILGEN_CACHE_DIR", str(cache))
     monkeypatch.setattr(build.store, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(StoreError, match="disk is full") as caught:
         build.ensure(made(sources), "vtk", "9.6.2")
     assert caught.value.exit_code == 19
-    assert list((tmp_path / "cache" / "build").iterdir()) == []
+    assert list((cache / "build").iterdir()) == []
     monkeypatch.undo()
-    monkeypatch.setenv("GILGEN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("GILGEN_CACHE_DIR", str(cache))
     first, wheel = build.ensure(made(sources), "vtk", "9.6.2")
     again, same = build.ensure(made(sources), "vtk", "9.6.2")
     assert (first.cached, again.cached) == (False, True)
     assert wheel == same
-    assert in_cache(tmp_path) == [str(wheel.relative_to(tmp_path / "cache"))]
+    assert in_cache(tmp_path) == [str(wheel.relative_to(cache))]
 
 
 ENSURE = """
@@ -196,6 +204,7 @@ def start(sources, tmp_path, **env):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("cache")
 def test_a_build_that_was_killed_leaves_nothing_under_its_name(sources, tmp_path, fake_compiler, how):
     started = tmp_path / "started"
     slow = fake_compiler(f"touch {started}; exec sleep 60")
@@ -211,6 +220,7 @@ def test_a_build_that_was_killed_leaves_nothing_under_its_name(sources, tmp_path
     assert second.communicate(timeout=120)[0].split()[1] == "built"
 
 
+@pytest.mark.usefixtures("cache")
 def test_two_processes_at_once_build_once(sources, tmp_path):
     both = [start(sources, tmp_path) for _ in range(2)]
     words = [process.communicate(timeout=120)[0].split() for process in both]

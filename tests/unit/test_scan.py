@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,13 @@ def small(tmp_path):
     for name in ("vtkObjectBase.h", "vtkVersionMacros.h"):
         (root / name).write_bytes((HEADERS / name).read_bytes())
     return root
+
+
+@pytest.mark.usefixtures("api")
+def test_where_headers_came_from_does_not_count(cache, monkeypatch):
+    """Else the second command on a new machine would read again what the first had fetched and read."""
+    monkeypatch.setattr(scan, "_run", lambda jobs: pytest.fail(f"read {len(jobs)} units again"))
+    assert scan.ensure(TOOLKIT, installation(cache), replace(headers(), source="elsewhere, fetched before"), quiet).cached
 
 
 def test_a_changed_header_is_read_again(cache, tmp_path):
