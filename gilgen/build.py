@@ -109,7 +109,8 @@ def compile_library(sources: Path, library: Path, compiler: Compiler, *, defines
     with tempfile.TemporaryDirectory(prefix="gilgen-build-") as scratch:
         objects = sorted([*made.folder.glob("*.o"), *_compile(own, Path(scratch), command, notify)])
         linked = Path(scratch) / "linked.so"
-        runtime = ["-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
+        # Zig compiles its own C++ library when it links, for the level that is named here.
+        runtime = ["-O2", "-s", *(str(_loaded(name)) for name in RUNTIME)] if compiler.zig else []
         exports = f"-Wl,--version-script={native / 'exports.txt'}"
         call([*compiler.command, "-shared", "-Wl,-z,defs", "-Wl,--as-needed", exports, *map(str, objects), *runtime, "-ldl", "-o", str(linked)])
         store.write_bytes(library, linked.read_bytes())
