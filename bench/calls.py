@@ -118,7 +118,8 @@ def _plan(root: Path) -> Any:
     import cxxfilt  # noqa: PLC0415
 
     from gilgen.audit import elf  # noqa: PLC0415
-    from gilgen.model import Coverage, Decision, Definition, Headers, Library, Plan  # noqa: PLC0415
+    from gilgen.manifest import Coverage, Definition, Library  # noqa: PLC0415
+    from gilgen.model import Decision, Headers, Plan  # noqa: PLC0415
 
     with elf.Library(root / PACKAGE / "libmeasured.so") as measured:
         defined = measured.defined(lambda name: name.startswith(b"_ZN"))

@@ -21,7 +21,8 @@ from gilgen.diagnostics.verdict import LOAD_FACTOR, stall_of
 from gilgen.diagnostics.window import STALL
 
 from gilgen.errors import GilgenError, InvalidRunError
-from gilgen.model import CaseResult, Check, Coverage, Finding, Report, Verdict, Window
+from gilgen.manifest import Coverage
+from gilgen.model import CaseResult, Check, Finding, Report, Verdict, Window
 from gilgen.toolkits import NAMES
 
 BROKEN = frozenset({"crash", "timeout", "error"})

@@ -21,7 +21,8 @@ from gilgen.diagnostics.isolate import DEADLINE, Nursery, without_folders
 from gilgen._version import __version__
 from gilgen.activate import installed, manifest_of
 from gilgen.errors import GilgenError, ToolkitNotFoundError, UnsupportedError
-from gilgen.model import CaseResult, Coverage, Environment, Report
+from gilgen.manifest import Coverage
+from gilgen.model import CaseResult, Environment, Report
 
 CONTROL_ATTEMPTS = 3
 """A control that the machine was too busy to show may try again; a wrong answer may not."""

@@ -31,7 +31,7 @@ from typing import Any, Literal, cast
 from gilgen import claims, match
 from gilgen.errors import ArtefactError, Busy, GilgenError, ToolkitNotFoundError, UnsupportedError
 from gilgen.garbage import no_collection
-from gilgen.model import Coverage, Definition, Guard, Library, Manifest, Shim
+from gilgen.manifest import Coverage, Definition, Guard, Library, Manifest, Shim
 
 GUARDS: tuple[Guard, ...] = ("none", "object", "pipeline", "closure")
 """In the order of the native `Guard`."""

@@ -27,7 +27,7 @@ from gilgen import store
 from gilgen._version import __version__
 from gilgen.errors import CompileError, InstallError, NoCompilerError
 from gilgen.generate import FLAGS, MANIFEST, NATIVE
-from gilgen.model import Manifest
+from gilgen.manifest import Manifest
 
 Notify = Callable[[str], None]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gilgen.errors import ConfigError
-from gilgen.model import Guard
+from gilgen.manifest import Guard
 
 FIELDS = ("include", "exclude", "guard")
 GUARDS = get_args(Guard)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gilgen import build, checks, generate, plan
-from gilgen.model import Coverage
+from gilgen.manifest import Coverage
 
 Notify = Callable[[str], None]
 

@@ -19,7 +19,8 @@ import jinja2
 from gilgen import consistent, store
 from gilgen._version import __version__
 from gilgen.errors import ArtefactError
-from gilgen.model import Decision, Manifest, Plan, Shim
+from gilgen.manifest import Manifest, Shim
+from gilgen.model import Decision, Plan
 
 FLAGS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-rtti", "-fno-plt", "-Wall", "-Wextra")
 """Compiler flags of every shim library; the CMakeLists and `build.py` use the same."""

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gilgen.errors import StaleShimsError, ToolkitNotFoundError
-from gilgen.model import Library, Manifest
+from gilgen.manifest import Library, Manifest
 
 LIBRARY_NAME = re.compile(r"\.so(\.\d+)*$")
 

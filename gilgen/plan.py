@@ -18,19 +18,8 @@ from pathlib import Path
 from gilgen import config, demangle, headers, profiled, rules, scan, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config
-from gilgen.model import (
-    Action,
-    Api,
-    Base,
-    Class,
-    Coverage,
-    Decision,
-    Definition,
-    Guard,
-    Library,
-    Method,
-    Plan,
-)
+from gilgen.manifest import Coverage, Definition, Guard, Library
+from gilgen.model import Action, Api, Base, Class, Decision, Method, Plan
 from gilgen.toolkits.base import ExposedClass, Installation, Toolkit
 
 Notify = Callable[[str], None]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from gilgen.diagnostics import controls
 from gilgen.diagnostics.report import Material
 
+from gilgen.manifest import Coverage
 from gilgen.model import (
     CaseResult,
-    Coverage,
     Environment,
     HeldCall,
     Lane,

@@ -22,7 +22,8 @@ import pytest
 
 from gilgen import build, generate, store
 from gilgen.audit import elf
-from gilgen.model import Coverage, Decision, Definition, Headers, Library, Plan
+from gilgen.manifest import Coverage, Definition, Library
+from gilgen.model import Decision, Headers, Plan
 
 NATIVE = Path(__file__).parent / "fixtures" / "native"
 PACKAGE = "pretend"

@@ -19,7 +19,8 @@ from gilgen.diagnostics.report.material import (
 )
 from gilgen.diagnostics.verdict import FREE_CORES
 
-from gilgen.model import CaseResult, Coverage, Environment, Profile, Report, Survey, Surveyed
+from gilgen.manifest import Coverage
+from gilgen.model import CaseResult, Environment, Profile, Report, Survey, Surveyed
 
 HEADINGS = ("call", "before", "others waited", "after", "others waited", "overlap", "py-spy: held")
 NONE = "-"

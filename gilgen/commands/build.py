@@ -10,7 +10,7 @@ import click
 from gilgen import build, checks, generate, plan
 from gilgen.commands import common
 from gilgen.commands.generate import generated
-from gilgen.model import Manifest
+from gilgen.manifest import Manifest
 from gilgen.plan import Notify
 from gilgen.store import read
 

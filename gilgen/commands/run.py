@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gilgen.activate import GUARDS, activate
-from gilgen.model import Guard
+from gilgen.manifest import Guard
 from gilgen.program import run
 
 

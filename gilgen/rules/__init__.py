@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 from gilgen.errors import ConfigError
-from gilgen.model import Guard
+from gilgen.manifest import Guard
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ Verdict = Literal["right", "activated only", "plain only", "both"]
 FAILURES_TO_REDUCE = 2
 """How often a smaller program must fail to count as failing, of the repetitions that reducing allows."""
 
-FEW = 5
+FEW = 2
 """How often a program is repeated with the shims that has failed without them only."""
 
 

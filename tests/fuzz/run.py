@@ -138,6 +138,8 @@ def fuzz(toolkit: str, settings: Settings) -> tuple[table.Counts, dict[str, Any]
             if not controls:
                 confirm(judged, lambda program: alone.run(program, settings.mode), lambda program: alone.run(program, settings.plain), settings.repeat)
             click.echo(f"{toolkit} {judged.describe()}")
+            if judged.verdict == "activated only" and judged.worst:
+                click.echo(judged.worst.text)
         found = [judged for judged in progress.doubtful if judged.verdict in {"activated only", "both"}]
         found.sort(key=lambda judged: judged.verdict)
         small = [smallest(judged, alone, settings) for judged in found[: 0 if controls else settings.reduce_most]]

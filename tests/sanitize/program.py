@@ -26,7 +26,8 @@ if __name__ == "__main__":
 import support
 
 from gilgen import generate
-from gilgen.model import Coverage, Decision, Definition, Headers, Library, Plan
+from gilgen.manifest import Coverage, Definition, Library
+from gilgen.model import Decision, Headers, Plan
 
 SOURCES = Path(__file__).parent
 LIBRARIES = {"toolkit": (), "wrapper": ("-ltoolkit",), "late": ("-ltoolkit",)}

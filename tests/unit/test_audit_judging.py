@@ -17,7 +17,8 @@ from gilgen.audit.tables import Entry
 from gilgen.commands import audit as verb
 from gilgen.commands import invoke
 from gilgen.errors import ArtefactError, ToolkitNotFoundError
-from gilgen.model import Coverage, Decision, Headers, Plan
+from gilgen.manifest import Coverage
+from gilgen.model import Decision, Headers, Plan
 
 UPDATE = """Update(self, port:int) -> None
 C++: virtual void Update(int port)

@@ -22,7 +22,8 @@ from packaging.utils import parse_wheel_filename
 from gilgen import build, generate, store
 from gilgen._version import __version__
 from gilgen.errors import ArtefactError, CompileError, InstallError, NoCompilerError, StoreError
-from gilgen.model import Coverage, Headers, Library, Plan
+from gilgen.manifest import Coverage, Library
+from gilgen.model import Headers, Plan
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ import support
 from gilgen import checks
 from gilgen.commands import invoke
 from gilgen.errors import CompileError
-from gilgen.model import Api, Class, Coverage, Decision, DroppedHeader, Headers, Library, Method, Plan
+from gilgen.manifest import Coverage, Library
+from gilgen.model import Api, Class, Decision, DroppedHeader, Headers, Method, Plan
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "headers" / "checked"
 HEADERS = Headers("vtk", "9.9.1", "9.9.1", str(ROOT), (), "a test")

@@ -9,7 +9,8 @@ import pytest
 
 from gilgen import consistent, generate
 from gilgen.errors import ArtefactError
-from gilgen.model import Coverage, Decision, Headers, Library, Plan
+from gilgen.manifest import Coverage, Library
+from gilgen.model import Decision, Headers, Plan
 
 LIBRARIES = (Library("v/libvtkThings.so", 1, "", defines=True), Library("v/wrapper.so", 1, ""))
 

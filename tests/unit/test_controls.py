@@ -12,7 +12,8 @@ from gilgen.diagnostics.cases import cases_of
 
 from gilgen import commands, store
 from gilgen.errors import GilgenError, ToolkitNotFoundError, UnsupportedError
-from gilgen.model import CaseResult, Coverage, Report
+from gilgen.manifest import Coverage
+from gilgen.model import CaseResult, Report
 
 
 @pytest.mark.parametrize("control", controls.CONTROLS, ids=lambda control: control.case.name)

@@ -6,7 +6,7 @@ import sys
 import threading
 
 import pytest
-from fuzz import execute, source, table
+from fuzz import execute, server, source, table
 from fuzz.catalogue import Catalogue
 from fuzz.draw import draw
 from fuzz.judge import Judged, confirm, fails_often
@@ -205,6 +205,22 @@ def test_outcome_of_an_answer_names_its_kind(answer, kind, detail):
     outcome = Outcome.of({"text": "Traceback\nValueError: no\n", "seconds": 1.0, **answer})
     assert outcome.kind == kind
     assert detail in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("code", "hung"),
+    [
+        ("import time; time.sleep(60)", True),
+        ("while True: pass", True),
+        ("import time\nwhile time.process_time() < 0.8: pass", False),
+    ],
+)
+def test_a_program_hangs_where_it_does_not_go_on(code, hung, monkeypatch):
+    """A deadline that comes while it computes is no hang, or a busy machine would make one; to compute for ever is."""
+    monkeypatch.setattr(server, "MOST_DEADLINES", 4 if hung else 100)
+    with subprocess.Popen([sys.executable, "-c", code]) as child:
+        assert server.wait(child.pid, 0.5) is hung
+        child.kill()
 
 
 # ------------------------------------------------------------------------------------------ reducing

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from gilgen import store
 from gilgen.commands import invoke
 from gilgen.errors import GilgenError, InvalidRunError
-from gilgen.model import CaseResult, Check, Coverage, Environment, Report, Window
+from gilgen.manifest import Coverage
+from gilgen.model import CaseResult, Check, Environment, Report, Window
 
 PLACE = Environment("0.2.0", "CPython 3.11.7", "x86_64", "Linux, glibc 2.36", 2, {"vtk": "9.6.2"}, "2026-11-25")
 FREE = Window(0.2, 190, 0.002, 1.0, 0.001, stall=0.001)

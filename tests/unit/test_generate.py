@@ -13,7 +13,8 @@ import support
 
 from gilgen import generate, store
 from gilgen.errors import ArtefactError, StoreError
-from gilgen.model import Coverage, Decision, Headers, Library, Manifest, Plan
+from gilgen.manifest import Coverage, Library, Manifest
+from gilgen.model import Decision, Headers, Plan
 
 MACHINE = platform.machine()
 

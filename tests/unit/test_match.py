@@ -7,7 +7,7 @@ import support
 
 from gilgen import match
 from gilgen.errors import StaleShimsError
-from gilgen.model import Library, Manifest
+from gilgen.manifest import Library, Manifest
 
 DEFINES = "toolkit/libdefines.so"
 CALLS = "toolkit/libcalls.so"
