@@ -3,7 +3,7 @@
 # make unit   the fast part of it
 # make lint   ruff and mypy
 # make test-matrix  the same elsewhere: other versions, other Pythons, Debian's VTK, PyVista; half an hour or more
-# make fuzz   random programs of 2 to 8 threads, plain and activated: MINUTES=5, or as many as you like
+# make fuzz   random programs of 2 to 8 threads, activated, and plain if they fail: MINUTES=5 of each toolkit, or as many as you like
 # make bench  the figures of bench/RESULTS.md
 # make docs   the documentation as a site, in site/
 #
@@ -37,6 +37,7 @@ demo: $(VENV)/toolkits
 	@echo "== done in $$(( $$(date +%s) - $(STARTED) )) s. Next: $(BIN)/python examples/steering.py"
 
 test: lint unit real
+	@$(MAKE) --no-print-directory fuzz MINUTES=2.5
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 unit: $(VENV)/toolkits
@@ -48,7 +49,7 @@ real: $(VENV)/toolkits
 
 fuzz: $(VENV)/toolkits
 	$(call timed,shims for the fuzzer: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
-	$(call timed,random programs,$(BIN)/python tests/fuzz/run.py --toolkit both --minutes $(MINUTES) --plain-too)
+	$(call timed,random programs,$(BIN)/python tests/fuzz/run.py --toolkit both --minutes $(MINUTES))
 
 test-matrix: $(VENV)/toolkits
 	$(call timed,the matrix,$(BIN)/python tests/matrix/run.py)
