@@ -29,26 +29,31 @@ define tested
 	$(call timed,$(1),$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
 endef
 
-.PHONY: demo test test-matrix unit real fuzz lint bench docs clean
+UNIT := tests/unit tests/downstream
+REAL := tests/real tests/fidelity
+
+.PHONY: demo test test-matrix unit real shims fuzz lint bench docs clean
 
 demo: $(VENV)/toolkits
 	$(call timed,find and fix: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
 	$(call timed,prove: gilgen diagnose vtk itk --quick,$(BIN)/gilgen diagnose vtk itk --quick)
 	@echo "== done in $$(( $$(date +%s) - $(STARTED) )) s. Next: $(BIN)/python examples/steering.py"
 
-test: lint unit real
+test: lint shims
+	$(call tested,all tests,--durations=10 $(UNIT) $(REAL))
 	@$(MAKE) --no-print-directory fuzz MINUTES=2.5
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 unit: $(VENV)/toolkits
-	$(call tested,unit tests,tests/unit tests/downstream)
+	$(call tested,unit tests,$(UNIT))
 
-real: $(VENV)/toolkits
-	$(call timed,shims for the tests: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
-	$(call tested,tests on the real wheels,--durations=10 tests/real tests/fidelity)
+real: shims
+	$(call tested,tests on the real wheels,--durations=10 $(REAL))
 
-fuzz: $(VENV)/toolkits
-	$(call timed,shims for the fuzzer: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+shims: $(VENV)/toolkits
+	$(call timed,shims: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+
+fuzz: shims
 	$(call timed,random programs,$(BIN)/python tests/fuzz/run.py --toolkit both --minutes $(MINUTES))
 
 test-matrix: $(VENV)/toolkits
@@ -58,8 +63,7 @@ lint: $(VENV)/toolkits
 	$(call timed,ruff,$(BIN)/ruff check --quiet .)
 	$(call timed,mypy --strict,$(BIN)/python tests/types.py)
 
-bench: $(VENV)/toolkits
-	$(call timed,shims: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
+bench: shims
 	$(call timed,bench,$(BIN)/python bench/run.py)
 
 docs: $(VENV)/toolkits

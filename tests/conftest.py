@@ -21,8 +21,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
-    """Files that take minutes come first, so that none is left alone at the end of a run with several workers."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Files that take minutes come first, those on the real wheels before all, so that none is left alone at the end of a run with several workers."""
+    items.sort(key=lambda item: tuple(item.get_closest_marker(name) is None for name in ("slow", "real")))
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 BOUNDED = {
     "vtk": (["--every", "8", "--few", "3"], 60),
-    "itk": (["--only", "itkImageFileWriterI[FUS]*", "--only", "itkImageSeriesReaderI[FUS]*", "--only", "itkMeshFileReaderMF?.*"], 20),
+    "itk": (["--only", "itkImageFileWriterI[FUS]*", "--only", "itkMeshFileReaderMF?.*"], 20),
 }
 """For each toolkit which methods are compared here, and how many at least must have been."""
 
