@@ -28,6 +28,7 @@ import overload
 import profiling
 import readers
 import rows
+import short
 import stress
 import surveying
 import work
@@ -40,6 +41,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 MEASURES = {
     "overlap": overlap.measure,
     "readers": readers.measure,
+    "short": short.measure,
     "calls": calls.measure,
     "work": work.measure,
     "commands": commands.measure,

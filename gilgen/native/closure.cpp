@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <malloc.h>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -118,6 +119,24 @@ Class const& class_of(void* object)
     return found;
 }
 
+std::uint64_t numbers_of(void const* object, bool whole_only)
+{
+    constexpr std::size_t most_words = 128;
+    constexpr std::uint64_t lately = 1 << 20; // changes of all objects
+    static std::uint64_t const since = tick();
+    std::uint64_t const now = tick();
+    std::size_t const count = std::min(malloc_usable_size(const_cast<void*>(object)) / sizeof(std::uint64_t), most_words);
+    auto const* const words = static_cast<std::uint64_t const*>(object);
+    std::uint64_t sum = 0;
+    for (std::size_t i = 3; i < count; ++i) { // behind the table, the count of references and the time of the object itself
+        std::uint64_t const word = words[i];
+        bool const address = word >> 40 && (whole_only || !(word >> 47));
+        bool const time = word > since && word <= now && word + lately > now;
+        if (!address && !time) sum = (sum ^ word) * 0x9E3779B97F4A7C15u + i;
+    }
+    return sum;
+}
+
 // ------------------------------------------------------------------------------------ the closure
 
 void Closure::clear()
@@ -217,7 +236,7 @@ bool Closure::follow(Gatekeeper* keeper)
         Mode const mode_of_pieces = lets_go ? Mode::reads : item.mode;
         auto* const object = reinterpret_cast<void*>(item.object);
         Class const& of = class_of(object);
-        if ((of.whole || is_entangled(object)) && !nothing_whole) whole = true;
+        if ((of.whole || is_entangled(object)) && !nothing_whole) whole = unpredictable = true;
         unpredictable = unpredictable || of.unpredictable;
         walk(object, of, mode_of_pieces, *this);
         if (pipeline) continue;

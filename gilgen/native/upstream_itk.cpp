@@ -11,7 +11,7 @@
 
 namespace gilgen {
 
-enum Function { get_inputs, get_source, unregister, register_, get_outputs, reference_count };
+enum Function { get_inputs, get_source, unregister, register_, get_outputs, reference_count, time_stamp };
 char const* const walker_symbols[] = {
     "_ZN3itk13ProcessObject9GetInputsEv",   // std::vector<DataObject::Pointer> ProcessObject::GetInputs()
     "_ZNK3itk10DataObject9GetSourceEv",     // SmartPointer<ProcessObject> DataObject::GetSource() const
@@ -19,6 +19,7 @@ char const* const walker_symbols[] = {
     "?_ZNK3itk6Object8RegisterEv",          // void Object::Register() const
     "?_ZN3itk13ProcessObject10GetOutputsEv", // std::vector<DataObject::Pointer> ProcessObject::GetOutputs()
     "?_ZNK3itk11LightObject17GetReferenceCountEv", // int LightObject::GetReferenceCount() const
+    "?_ZN3itk9TimeStamp8ModifiedEv",         // void TimeStamp::Modified()
     nullptr,
 };
 void* walker_functions[sizeof walker_symbols / sizeof walker_symbols[0] - 1];
@@ -49,7 +50,7 @@ struct Reference {
     }
 };
 
-enum : std::uint32_t { is_object = 1, is_process = 2, is_data = 4 };
+enum : std::uint32_t { is_object = 1, is_process = 2, is_data = 4, is_image = 8, is_plain = 16 };
 
 // Adds the filter that makes `data`; false where there is none.
 bool add_source(void* data, Closure& closure)
@@ -87,18 +88,35 @@ std::uint32_t kinds_of(char const* mangled)
     if (std::strcmp(mangled, "N3itk11LightObjectE") == 0) return is_object;
     if (std::strcmp(mangled, "N3itk13ProcessObjectE") == 0) return is_process;
     if (std::strcmp(mangled, "N3itk10DataObjectE") == 0) return is_data;
+    std::string_view const name = mangled;
+    if (name.rfind("N3itk9ImageBaseILj", 0) == 0) return is_image;
+    if (name.rfind("N3itk25SimpleDataObjectDecoratorI", 0) == 0) return is_plain;
     return 0;
 }
 
 void walk(void* object, Class const& of, Mode, Closure& closure)
 {
-    closure.unpredictable = true; // how much data there is cannot be asked
     if (!walkers_ready.load(std::memory_order_relaxed)) {
         closure.whole = closure.whole || !closure.nothing_whole;
         return;
     }
-    if (of.kinds & is_process) walk_process(object, of, closure);
-    if (of.kinds & is_data) add_source(object, closure);
+    if (of.kinds & is_process) {
+        closure.filters += reinterpret_cast<std::uintptr_t>(of.type) ^ numbers_of(object);
+        walk_process(object, of, closure);
+    }
+    if (of.kinds & is_data) {
+        // How much data there is cannot be asked. The numbers of an image tell its size, and nothing tells that of other data.
+        if (of.kinds & is_image) closure.filters += reinterpret_cast<std::uintptr_t>(of.type) ^ numbers_of(object, true);
+        else if (!(of.kinds & is_plain)) closure.unpredictable = true;
+        add_source(object, closure);
+    }
+}
+
+std::uint64_t tick()
+{
+    std::uint64_t time = 0; // all that an itk::TimeStamp holds
+    if (walker_functions[time_stamp]) reinterpret_cast<void (*)(void*)>(walker_functions[time_stamp])(&time);
+    return time;
 }
 
 std::uint64_t modified(void*)

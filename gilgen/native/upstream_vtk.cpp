@@ -4,7 +4,6 @@
 #include "rebind.hpp"
 #include "visits.hpp"
 
-#include <malloc.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,7 +13,7 @@ namespace gilgen {
 enum Function {
     input_ports, input_connections, input_algorithm, executive_algorithm, has_executive, output_ports, output_information, data_key,
     information_get, abstract_array, children, child, get_bounds, cell_bounds, number_of_cells, get_mtime, register_, unregister,
-    memory_size, object_table
+    memory_size, object_table, time_stamp
 };
 char const* const walker_symbols[] = {
     "_ZN12vtkAlgorithm21GetNumberOfInputPortsEv",             // int vtkAlgorithm::GetNumberOfInputPorts()
@@ -37,6 +36,7 @@ char const* const walker_symbols[] = {
     "?_ZN13vtkObjectBase10UnRegisterEPS_",                    // void vtkObjectBase::UnRegister(vtkObjectBase*)
     "?_ZNK12vtkDataArray19GetActualMemorySizeEv",             // unsigned long vtkDataArray::GetActualMemorySize() const
     "?_ZTV9vtkObject",                                        // vtkObject's virtual functions
+    "?_ZN12vtkTimeStamp8ModifiedEv",                          // void vtkTimeStamp::Modified()
     nullptr,
 };
 bool const links_are_followed = true;
@@ -134,29 +134,9 @@ void add_input(void* data, Class const& of, Closure& closure)
     closure.add(data, Mode::fills);
 }
 
-// A filter's class and the numbers that it holds, its parameters among them: not its addresses, and not its times of modification,
-// which are another each time. What is taken for a parameter and is none makes a call unknown, and unknown calls release.
-std::uint64_t fingerprint(void* algorithm, Class const& of)
-{
-    constexpr std::size_t most_words = 128;
-    constexpr std::uint64_t lately = 1 << 20; // changes of all objects
-    // Not an override: vtkImageReslice's updates its transform.
-    std::uint64_t const now = walker_functions[get_mtime] ? call<std::uint64_t>(get_mtime, algorithm) : 0;
-    std::size_t const count = std::min(malloc_usable_size(algorithm) / sizeof(std::uint64_t), most_words);
-    auto const* const words = static_cast<std::uint64_t const*>(algorithm);
-    auto sum = reinterpret_cast<std::uintptr_t>(of.type);
-    for (std::size_t i = 3; i < count; ++i) { // behind the table, the count of references and the time of the object itself
-        std::uint64_t const word = words[i];
-        bool const address = word >> 40 && !(word >> 47);
-        bool const time = word <= now && word + lately > now;
-        if (!address && !time) sum = (sum ^ word) * 0x9E3779B97F4A7C15u + i;
-    }
-    return sum;
-}
-
 void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
 {
-    closure.filters ^= fingerprint(algorithm, of);
+    closure.filters += reinterpret_cast<std::uintptr_t>(of.type) ^ numbers_of(algorithm);
     int const ports = call<int>(input_ports, algorithm);
     for (int port = 0; port < ports; ++port) {
         int const connections = call<int>(input_connections, algorithm, port);
@@ -231,6 +211,13 @@ void walk(void* object, Class const& of, Mode mode, Closure& closure)
         }
     }
     if (of.kinds & is_array && walker_functions[memory_size]) closure.bytes += 1024 * call<unsigned long>(memory_size, object);
+}
+
+std::uint64_t tick()
+{
+    std::uint64_t time = 0; // all that a vtkTimeStamp holds
+    if (walker_functions[time_stamp]) call<void>(time_stamp, &time);
+    return time;
 }
 
 std::uint64_t modified(void* object)

@@ -332,3 +332,42 @@ def test_short_calls_keep_the_gil_and_long_ones_release(nursery):
     assert (released + shortly, long_released + long_shortly) == (200, 5)
     assert shortly >= 190
     assert long_released >= 4
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["one filter", "a filter each time"])
+def test_short_filters_of_itk_keep_the_gil_and_long_ones_release(nursery, anew):
+    """What tells them apart is the numbers of the filter and of the image: its size, and the filter's radius."""
+    code = f"""
+    gilgen.activate("itk")
+    def counts():
+        found = gilgen.status()["itk"].methods
+        return sum(method.released + method.guarded for method in found), gilgen.status()["itk"].shortly
+    over = False
+    def compute():
+        while not over: pass
+    computing = threading.Thread(target=compute)
+    computing.start()
+    def medians(size, radius, times):
+        image = itk.image_from_array(numpy.random.default_rng(1).random((size, size), dtype="f4"))
+        def make():
+            median = itk.MedianImageFilter.New(image)
+            median.SetRadius(radius)
+            return median
+        median = make()
+        before = counts()
+        for _ in range(times):
+            if {anew}: median = make()
+            median.Modified()
+            median.Update()
+        return [after - first for after, first in zip(counts(), before)]
+    itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(1)
+    medians(8, 1, 60)  # the first ones set ITK up
+    answer = [medians(8, 1, 200), medians(300, 1, 5), medians(64, 1, 50), medians(64, 12, 5)]
+    over = True
+    computing.join()
+    say(answer)
+    """
+    (_, short), (large, large_short), _, (wide, wide_short) = nursery.run(code, deadline=120).answer[0]
+    assert short >= 100  # a busy machine makes some of them long
+    assert (large >= 5, large_short) == (True, 0)
+    assert (wide >= 5, wide_short) == (True, 0)
