@@ -73,7 +73,7 @@ def test_a_damaged_cache_heals_and_says_so(tmp_path, include):
     again = planned()
     assert again.ok, again.err
     assert "is damaged: it is made again" in again.err
-    assert again.out == first.out
+    assert again.out.splitlines()[1:] == first.out.splitlines()[1:]  # the first line says where headers came from, and a cache may have had them before
 
 
 def test_without_a_compiler_it_says_what_to_install(tmp_path, include):
