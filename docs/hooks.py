@@ -30,7 +30,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
-from gilgen import commands, doctor, errors, explain, fix, model, scan, store
+from gilgen import commands, doctor, errors, explain, fix, manifest, model, scan, store
 from gilgen.audit import compare, records
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ ARTEFACTS: dict[type[Any], tuple[str, bool]] = {
     explain.Explanation: ("gilgen explain vtkOBBTree.BuildLocator --json FILE", True),
     scan.ScanSummary: ("gilgen scan vtk itk --json FILE", True),
     doctor.Checkup: ("gilgen doctor --json FILE", False),
-    model.Manifest: ("gilgen build vtk, as manifest.json of the shim wheel", False),
+    manifest.Manifest: ("gilgen build vtk, as manifest.json of the shim wheel", False),
 }
 """Records that stand in a file by themselves: what writes that file, and whether it holds an array of them."""
 
@@ -249,7 +249,7 @@ def _record(kind: type[Any], level: int = 3) -> str:
 
 def _anchor(kind: type[Any]) -> str:
     """Two modules may have a record of one name."""
-    return kind.__name__.lower() if kind.__module__ == model.__name__ else f"{kind.__module__.rpartition('.')[2]}-{kind.__name__}".lower()
+    return kind.__name__.lower() if kind.__module__ in {model.__name__, manifest.__name__} else f"{kind.__module__.rpartition('.')[2]}-{kind.__name__}".lower()
 
 
 def _fields(kind: type[Any]) -> list[tuple[str, Any]]:

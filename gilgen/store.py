@@ -26,7 +26,7 @@ from gilgen.errors import ArtefactError, StoreError
 Record = TypeVar("Record")
 
 SCHEMA = 5
-"""Raised whenever a record of `model.py` changes its shape, so that older artefacts are refused."""
+"""Raised whenever a record of `model.py` or `manifest.py` changes its shape, so that older artefacts are refused."""
 
 
 def cache_dir() -> Path:

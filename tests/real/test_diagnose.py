@@ -22,7 +22,7 @@ CHOSEN = {
         "obb-tree", "image-copy", "registration", "ply-writer", "contour-piece", "executive", "call-operator", "gauss", "stl-reader",
     },
     "itk": {
-        "median-function", "registration", "writer", "reader", "mesh-vtk-writer", "allocate",
+        "median-function", "gauss", "registration", "writer", "reader", "mesh-vtk-writer", "allocate",
     },
 }  # fmt: skip
 """Of each toolkit so many that every kind is there; `gilgen diagnose vtk itk` measures them all."""

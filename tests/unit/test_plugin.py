@@ -183,7 +183,7 @@ def test_importing_the_plugin_imports_nothing_heavy():
     print(json.dumps(sorted(set(sys.modules) - before)))
     """
     new = {name for name in support.run_python(code).answer if name.partition(".")[0] not in sys.stdlib_module_names}
-    own = {"gilgen", "gilgen._version", "gilgen.activate", "gilgen.claims", "gilgen.errors", "gilgen.garbage", "gilgen.match", "gilgen.model"}
+    own = {"gilgen", "gilgen._version", "gilgen.activate", "gilgen.claims", "gilgen.errors", "gilgen.garbage", "gilgen.manifest", "gilgen.match"}
     assert new == own | {"gilgen.diagnostics", "gilgen.diagnostics.plugin"}
 
 
