@@ -81,6 +81,6 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/toolkits: $(VENV)/python pyproject.toml
-	$(call timed,gilgen with vtk $(VTK) and itk $(ITK),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(PACKAGE)' vtk==$(VTK) itk==$(ITK))
+	$(call timed,gilgen with vtk $(VTK) and itk $(ITK),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '$(PACKAGE)' vtk==$(VTK) itk==$(ITK))
 	@command -v $${CXX:-g++} > /dev/null || command -v clang++ > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang
 	@touch $@
