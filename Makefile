@@ -29,6 +29,11 @@ define tested
 	$(call timed,$(1),$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
 endef
 
+# Random programs of each toolkit, for so many minutes each.
+define fuzzed
+	$(call timed,random programs,$(BIN)/python tests/fuzz/run.py --toolkit both --minutes $(1))
+endef
+
 UNIT := tests/unit tests/downstream
 REAL := tests/real tests/fidelity
 
@@ -41,7 +46,7 @@ demo: $(VENV)/toolkits
 
 test: lint shims
 	$(call tested,all tests,--durations=10 $(UNIT) $(REAL))
-	@$(MAKE) --no-print-directory fuzz MINUTES=2.5
+	$(call fuzzed,2.5)
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
 unit: $(VENV)/toolkits
@@ -54,7 +59,7 @@ shims: $(VENV)/toolkits
 	$(call timed,shims: gilgen fix vtk itk,$(BIN)/gilgen fix vtk itk)
 
 fuzz: shims
-	$(call timed,random programs,$(BIN)/python tests/fuzz/run.py --toolkit both --minutes $(MINUTES))
+	$(call fuzzed,$(MINUTES))
 
 test-matrix: $(VENV)/toolkits
 	$(call timed,the matrix,$(BIN)/python tests/matrix/run.py)

@@ -7,11 +7,11 @@ comes before a near one of the same major version.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gilgen import debian, store
@@ -24,7 +24,7 @@ SYSTEM_PREFIXES = (Path("/usr/include"), Path("/usr/local/include"))
 Notify = Callable[[str], None]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     """Headers that were found: their version, their folder, the include prefix it is in, and how to call that."""
 
@@ -80,7 +80,7 @@ def find(
 
 def identity(found: Headers) -> Headers:
     """What a cache's key is made of: all but the words on where they came from, which are others once they were fetched."""
-    return dataclasses.replace(found, source="")
+    return replace(found, source="")
 
 
 def _named(toolkit: Toolkit, installation: Installation, folder: Path) -> Headers:

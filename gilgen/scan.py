@@ -111,12 +111,13 @@ def scan(toolkit: Toolkit, installation: Installation, headers: Headers, notify:
     """
     summary = ensure(toolkit, installation, headers, notify)
     try:
-        return store.read(Path(summary.api), Api)
+        found = store.read(Path(summary.api), Api)
     except ArtefactError:
         # Damaged on the disk: what a summary stands beside is remade like what has none.
         Path(summary.api).with_name(_SUMMARY).unlink(missing_ok=True)
         summary = ensure(toolkit, installation, headers, notify)
-        return store.read(Path(summary.api), Api)
+        found = store.read(Path(summary.api), Api)
+    return dataclasses.replace(found, headers=headers)  # whoever had it read first may have got them from elsewhere
 
 
 def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notify: Notify) -> ScanSummary:
@@ -135,7 +136,7 @@ def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notif
     with store.lock(f"scan-{toolkit.name}-{key}"):
         known = _known(folder)
         if known is not None:
-            return known
+            return dataclasses.replace(known, source=headers.source)
         notify(f"Reading {len(names)} headers of {toolkit.name} {headers.version}")
         return _make(folder, headers, names, flags)
 

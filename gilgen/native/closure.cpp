@@ -119,7 +119,7 @@ Class const& class_of(void* object)
     return found;
 }
 
-std::uint64_t numbers_of(void const* object, bool whole_only)
+std::uint64_t fingerprint(void const* object, Class const& of, bool whole_only)
 {
     constexpr std::size_t most_words = 128;
     constexpr std::uint64_t lately = 1 << 20; // changes of all objects
@@ -127,7 +127,7 @@ std::uint64_t numbers_of(void const* object, bool whole_only)
     std::uint64_t const now = tick();
     std::size_t const count = std::min(malloc_usable_size(const_cast<void*>(object)) / sizeof(std::uint64_t), most_words);
     auto const* const words = static_cast<std::uint64_t const*>(object);
-    std::uint64_t sum = 0;
+    std::uint64_t sum = reinterpret_cast<std::uintptr_t>(of.type);
     for (std::size_t i = 3; i < count; ++i) { // behind the table, the count of references and the time of the object itself
         std::uint64_t const word = words[i];
         bool const address = word >> 40 && (whole_only || !(word >> 47));

@@ -146,10 +146,10 @@ std::uint64_t modified(void* object);
 // What the toolkit's clock of modifications shows now; it goes on with every look. 0: not to be had.
 std::uint64_t tick();
 
-// The numbers that an object holds, its parameters among them: not its addresses, and not its times of modification, which are
+// An object's class and the numbers that it holds, its parameters among them: not its addresses, and not its times of modification, which are
 // others each time. What is taken for a parameter and is none makes a call unknown, and unknown calls release.
 // `whole_only`: no floating-point numbers either.
-std::uint64_t numbers_of(void const* object, bool whole_only = false);
+std::uint64_t fingerprint(void const* object, Class const& of, bool whole_only = false);
 
 // Fills caches of a data object, without the GIL.
 void fill(void* data, std::uint32_t kinds, std::uint8_t first);

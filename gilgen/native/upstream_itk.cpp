@@ -101,12 +101,12 @@ void walk(void* object, Class const& of, Mode, Closure& closure)
         return;
     }
     if (of.kinds & is_process) {
-        closure.filters += reinterpret_cast<std::uintptr_t>(of.type) ^ numbers_of(object);
+        closure.filters += fingerprint(object, of);
         walk_process(object, of, closure);
     }
     if (of.kinds & is_data) {
         // How much data there is cannot be asked. The numbers of an image tell its size, and nothing tells that of other data.
-        if (of.kinds & is_image) closure.filters += reinterpret_cast<std::uintptr_t>(of.type) ^ numbers_of(object, true);
+        if (of.kinds & is_image) closure.filters += fingerprint(object, of, true);
         else if (!(of.kinds & is_plain)) closure.unpredictable = true;
         add_source(object, closure);
     }

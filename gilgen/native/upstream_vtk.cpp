@@ -136,7 +136,7 @@ void add_input(void* data, Class const& of, Closure& closure)
 
 void walk_algorithm(void* algorithm, Class const& of, Closure& closure)
 {
-    closure.filters += reinterpret_cast<std::uintptr_t>(of.type) ^ numbers_of(algorithm);
+    closure.filters += fingerprint(algorithm, of);
     int const ports = call<int>(input_ports, algorithm);
     for (int port = 0; port < ports; ++port) {
         int const connections = call<int>(input_connections, algorithm, port);

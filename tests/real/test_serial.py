@@ -38,7 +38,7 @@ say([answers, sum(wait.count for wait in gilgen.status()[{toolkit!r}].waits if "
 
 @pytest.mark.parametrize("toolkit", CASES)
 def test_four_threads_at_once(nursery, toolkit):
-    ended = nursery.run(CODE.format(toolkit=toolkit, names=CASES[toolkit], rounds=ROUNDS), deadline=600)
+    ended = nursery.run(CODE.format(toolkit=toolkit, names=CASES[toolkit], rounds=ROUNDS), deadline=120)
     answers, waited = ended.answer[0]
     assert answers == {name: [[True] * 4, [[True] * ROUNDS] * 4] for name in CASES[toolkit]}
     assert waited > ROUNDS

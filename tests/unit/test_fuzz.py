@@ -9,7 +9,7 @@ import pytest
 from fuzz import execute, server, source, table
 from fuzz.catalogue import Catalogue
 from fuzz.draw import draw
-from fuzz.judge import FEW, Judged, confirm, fails_often
+from fuzz.judge import Judged, confirm, fails_often
 from fuzz.outcome import Outcome
 from fuzz.program import Program, Step, Thing
 from fuzz.reduce import minimal, reduced
@@ -173,7 +173,7 @@ def test_confirm_repeats_a_doubtful_program_in_both_modes():
 def test_confirm_repeats_what_fails_without_shims_a_few_times():
     judged = Judged(program((KEPT,)), [RIGHT], [WRONG])
     confirm(judged, lambda _: RIGHT, lambda _: RIGHT, 20)
-    assert (len(judged.activated), len(judged.plain)) == (1 + FEW, 1)
+    assert (len(judged.activated), len(judged.plain)) == (3, 1)
     assert judged.verdict == "plain only"
 
 

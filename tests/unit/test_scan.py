@@ -241,7 +241,10 @@ def small(tmp_path):
 def test_where_headers_came_from_does_not_count(cache, monkeypatch):
     """Else the second command on a new machine would read again what the first had fetched and read."""
     monkeypatch.setattr(scan, "_run", lambda jobs: pytest.fail(f"read {len(jobs)} units again"))
-    assert scan.ensure(TOOLKIT, installation(cache), replace(headers(), source="elsewhere, fetched before"), quiet).cached
+    asked = replace(headers(), source="elsewhere, fetched before")
+    summary = scan.ensure(TOOLKIT, installation(cache), asked, quiet)
+    assert (summary.cached, summary.source) == (True, asked.source)
+    assert scan.scan(TOOLKIT, installation(cache), asked, quiet).headers == asked
 
 
 def test_a_changed_header_is_read_again(cache, tmp_path):
