@@ -34,6 +34,9 @@ def serve():
         while not ended and time.monotonic() < end:
             time.sleep(0.003)
             ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            os.kill(child, signal.SIGABRT)  # it writes where each of its threads stands
+            time.sleep(1)
         try:
             os.killpg(child, signal.SIGKILL)  # and whatever it started
         except ProcessLookupError:

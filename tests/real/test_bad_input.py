@@ -66,8 +66,8 @@ def test_a_damaged_cache_heals_and_says_so(tmp_path, include):
 
     first = planned()
     assert first.ok, first.err
-    damaged = [path for name in ("plan.json", "exposed.json", "api.json") for path in (tmp_path / "cache").rglob(name)]
-    assert {path.name for path in damaged} == {"plan.json", "exposed.json", "api.json"}
+    damaged = [path for name in ("plan.json", "exposed.json") for path in (tmp_path / "cache").rglob(name)]
+    assert {path.name for path in damaged} == {"plan.json", "exposed.json"}
     for path in damaged:
         os.truncate(path, 100)
     again = planned()
