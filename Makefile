@@ -2,7 +2,7 @@
 # make test   everything that must hold before a change is taken
 # make unit   the fast part of it
 # make lint   ruff and mypy
-# make test-matrix  the same elsewhere: other versions, other Pythons, Debian's VTK, PyVista; half an hour or more
+# make test-matrix  the same elsewhere: other compilers, versions and Pythons, Debian's VTK, PyVista; an hour
 # make fuzz   random programs of 2 to 8 threads, activated, and plain if they fail: MINUTES=5 of each toolkit, or as many as you like
 # make bench  the figures of bench/RESULTS.md
 # make docs   the documentation as a site, in site/
@@ -26,7 +26,7 @@ endef
 # Tests, several at a time; those that fail are repeated one at a time, because another test's load is no fault of theirs.
 PYTEST := $(BIN)/python -m pytest -q
 define tested
-	$(call timed,$(1),$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
+	$(call timed,$(1),$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder $(2) || { echo "== repeated one at a time"; $(PYTEST) --last-failed --last-failed-no-failures none $(2); })
 endef
 
 # Random programs of each toolkit, for so many minutes each.
@@ -45,7 +45,7 @@ demo: $(VENV)/toolkits
 	@echo "== done in $$(( $$(date +%s) - $(STARTED) )) s. Next: $(BIN)/python examples/steering.py"
 
 test: lint shims
-	$(call tested,all tests,--durations=10 $(UNIT) $(REAL))
+	$(call tested,all tests,-m 'not elsewhere' --durations=10 $(UNIT) $(REAL))
 	$(call fuzzed,2.5)
 	@echo "== all of make test took $$(( $$(date +%s) - $(STARTED) )) s"
 
@@ -61,7 +61,8 @@ shims: $(VENV)/toolkits
 fuzz: shims
 	$(call fuzzed,$(MINUTES))
 
-test-matrix: $(VENV)/toolkits
+test-matrix: shims
+	$(call tested,tests of what most machines do not use,-m elsewhere $(UNIT) $(REAL))
 	$(call timed,the matrix,$(BIN)/python tests/matrix/run.py)
 
 lint: $(VENV)/toolkits

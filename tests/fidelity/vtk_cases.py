@@ -13,7 +13,7 @@ from typing import Any
 import vtk_describe
 import vtk_recipes
 import vtkmodules.all as vtk
-from gilgen.diagnostics.survey import signatures, vtk_arguments, vtk_pool, vtk_setup
+from gilgen.diagnostics.survey import signatures, vtk_arguments, vtk_data, vtk_pool, vtk_setup
 
 describe = vtk_describe.describe
 
@@ -140,6 +140,10 @@ def cases(target: dict[str, Any]) -> Iterator[Case]:
                     yield Case(f"{name}.{method}#{number} {way}", partial(_method, name, method, signature, way), name)
 
 
+GIVEN = {"FunctionValue": {"input": lambda: vtk_data.points().GetData()}}
+"""By method: what a parameter must be, by its name. An implicit function reads three numbers of each tuple, whatever its length."""
+
+
 def _special(make: Callable[[], tuple[Any, ...]]) -> Call:
     function, given, *watched = make()
     return Call(function, list(given), {f"watched {index}": each for index, each in enumerate(watched)})
@@ -152,5 +156,5 @@ def _static(owner: str, method: str, signature: signatures.Signature, other: int
 
 def _method(name: str, method: str, signature: signatures.Signature, variant: str) -> Call:
     made, suggestions = vtk_setup.make(name, variant, method)
-    given = next(vtk_arguments.arguments(signature, suggestions, other=1 if variant == "bare" else 0))
+    given = next(vtk_arguments.arguments(signature, suggestions | GIVEN.get(method, {}), other=1 if variant == "bare" else 0))
     return Call(getattr(made, method), given, {"self": made})

@@ -24,6 +24,13 @@ def inside(call):
     call()
     end = time.perf_counter()
     return sum(begin < tick < end for tick in ticks)
+def least(call):
+    # On a busy machine the heartbeat runs on while the caller, between two calls, waits for a processor: then look again.
+    for _ in range(4):
+        found = inside(call)
+        if found <= 3:
+            break
+    return found
 """
 """Ticks of another thread strictly inside a call. The switch interval is set so long that only an explicit release lets it run."""
 
@@ -90,11 +97,11 @@ def test_a_call_that_holds_releases_while_active_and_only_then(real_shims, name)
     code = f"""
     call()
     sys.setswitchinterval(1000)
-    answers = [inside(call)]
+    answers = [least(call)]
     gilgen.activate({toolkit!r})
     answers.append(inside(call))
     gilgen.deactivate()
-    answers.append(inside(call))
+    answers.append(least(call))
     say(answers)
     os._exit(0)  # the heartbeat never ends
     """

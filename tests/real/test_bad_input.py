@@ -56,6 +56,7 @@ def test_an_interruption_leaves_nothing_half_made(tmp_path, include, seconds):
     assert drafts(tmp_path) == []
 
 
+@pytest.mark.elsewhere
 def test_a_damaged_cache_heals_and_says_so(tmp_path, include):
     for stage in ("scan", "exposed"):
         if (store.cache_dir() / stage).exists():

@@ -75,21 +75,25 @@ def travels(decision):
     return generate.result_type(decision.carriers[0], "aarch64"), decision.static, decision.carriers[1:]
 
 
+@pytest.mark.elsewhere
 def test_headers_of_another_version_release_a_good_part(near, right):
     assert len(shims(near)) > len(shims(right)) / 2
     assert sum(decision.reason == "hazard:result-unconfirmed" for decision in near.decisions) > 10
 
 
+@pytest.mark.elsewhere
 def test_nothing_is_released_that_the_right_headers_would_not_release(near, right):
     assert sorted(set(shims(near)) - set(shims(right))) == []
 
 
+@pytest.mark.elsewhere
 def test_what_is_released_travels_as_the_right_headers_say(near, right):
     confirmed = shims(right)
     wrong = {decision.declaration: confirmed[symbol].declaration for symbol, decision in shims(near).items() if travels(decision) != travels(confirmed[symbol])}
     assert wrong == {}
 
 
+@pytest.mark.elsewhere
 def test_the_comparison_can_fail(near):
     one = next(decision for decision in generate.released(near) if not decision.static and decision.carriers == ("void",))
     assert travels(one) != travels(replace(one, static=True))
@@ -97,6 +101,7 @@ def test_the_comparison_can_fail(near):
     assert travels(one) != travels(replace(one, carriers=("void", "int")))
 
 
+@pytest.mark.elsewhere
 def test_the_compiler_is_not_asked_about_headers_of_another_version(near):
     checked = checks.ensure(None, near)
     assert not checked.asked
@@ -156,6 +161,7 @@ def test_the_plan_agrees_with_itself_and_with_the_wheel(exact):
             consistent.refuse_undefined_below(doctored, root)
 
 
+@pytest.mark.elsewhere
 def test_a_plan_from_other_headers_agrees_with_itself_too(near):
     consistent.refuse_inconsistent(near)
     consistent.refuse_undefined_below(near, Path(toolkits.get("vtk").installation().root))

@@ -15,6 +15,7 @@ GILGEN = (sys.executable, "-c", "from gilgen.commands import main; main()")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,
+    pytest.mark.elsewhere,
     pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang is not installed"),
     pytest.mark.skipif(importlib.util.find_spec("itk") is None, reason="itk is not installed"),
 ]

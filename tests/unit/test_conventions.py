@@ -14,7 +14,7 @@ from gilgen.errors import ArtefactError
 
 pytestmark = pytest.mark.slow
 
-FAMILIES = ("gcc", "clang")
+FAMILIES = ("gcc", pytest.param("clang", marks=pytest.mark.elsewhere))
 CALLS = "from pretend import wrapper\nanswer = {'virtual': wrapper.virtual_signatures(), 'direct': wrapper.direct_signatures()}\n"
 
 THROWN = """
