@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from gilgen import build, demangle, generate, scan, store, toolkits
+from gilgen import build, demangle, generate, headers, scan, store, toolkits
 from gilgen._version import __version__
-from gilgen.errors import CompileError
+from gilgen.errors import CompileError, HeadersNotFoundError
 from gilgen.model import Api, Decision, Headers, Plan
+from gilgen.toolkits.base import Installation, Toolkit
 
 Notify = Callable[[str], None]
 
@@ -75,8 +76,9 @@ class Checked:
         """One line for people."""
         name = f"{self.toolkit} {self.version}"
         if not self.asked:
+            why = f"the headers are of {self.headers}" if self.headers else f"there are no headers here (gilgen headers {self.toolkit} --fetch)"
             return (
-                f"{name}: the compiler was not asked, because the headers are of {self.headers}; each shim is confirmed by the "
+                f"{name}: the compiler was not asked, because {why}; each shim is confirmed by the "
                 "installed libraries' own symbols, and its result by the installed package's declarations."
             )
         rest = "".join(f"; {count} not asked: {why}" for why, count in (self.left_out or {}).items())
@@ -104,7 +106,7 @@ class _Check:
 
 def exact(headers: Headers) -> bool:
     """Whether headers are of the wheel's own version, by its numbers: "9.6.2rc1" is 9.6.2."""
-    return headers.version == ".".join(re.findall(r"\d+", headers.wheel_version)[:3])
+    return bool(headers.root) and headers.version == ".".join(re.findall(r"\d+", headers.wheel_version)[:3])
 
 
 def sources(plan: Plan, api: Api, incomplete: Iterable[str] = (), piece: int = PIECE) -> Checks:
@@ -121,13 +123,13 @@ def sources(plan: Plan, api: Api, incomplete: Iterable[str] = (), piece: int = P
     found: list[tuple[_Check, frozenset[str]]] = []
     for number, decision in enumerate(generate.released(plan)):
         member = demangle.member(decision.symbol)
-        headers = where.of(decision, member) if member else frozenset()
-        if member is None or not headers:
+        needed = where.of(decision, member) if member else frozenset()
+        if member is None or not needed:
             left_out["no header declares the class by its own name"] += 1
-        elif headers & where.unusable:
+        elif needed & where.unusable:
             left_out["a header that its own needs is not on this machine"] += 1
         else:
-            found.append((_check(plan, number, decision, member, where), headers))
+            found.append((_check(plan, number, decision, member, where), needed))
     environment = generate.environment(toolkit=plan.toolkit, version=plan.version, gilgen=__version__)
     template = environment.get_template("checks.cpp.jinja")
     files = {}
@@ -284,6 +286,14 @@ def _explained(error: CompileError, text: str, name: str) -> CompileError:
     )
 
 
+def _at_hand(toolkit: Toolkit, installation: Installation) -> Headers | None:
+    """Headers on this machine, where the plan was made without any."""
+    try:
+        return headers.find(toolkit, installation, fetch=False)
+    except HeadersNotFoundError:
+        return None
+
+
 def ensure(planned: store.Made, plan: Plan, notify: Notify = lambda _: None) -> Checked:
     """Check a plan with this machine's compiler, once: what was confirmed is kept in the cache.
 
@@ -291,22 +301,23 @@ def ensure(planned: store.Made, plan: Plan, notify: Notify = lambda _: None) -> 
         CompileError: a method is not what the plan says; the message names the first.
         NoCompilerError, ScanError, StoreError, ArtefactError: as they say.
     """
-    if not exact(plan.headers):
-        return Checked(plan.toolkit, plan.version, plan.headers.version, asked=False)
     toolkit = toolkits.get(plan.toolkit)
     installation = toolkit.installation()
+    found = plan.headers if plan.headers.root else _at_hand(toolkit, installation)
+    if found is None or not exact(found):
+        return Checked(plan.toolkit, plan.version, found.version if found else "", asked=False)
     compiler = build.find_compiler()
     flags = [*library_flags(compiler), *scan.string_flags(installation), *(f"-D{macro}" for macro in toolkit.check_macros)]
 
     def make(folder: Path) -> None:
-        api = scan.scan(toolkit, installation, plan.headers, notify)
+        api = scan.scan(toolkit, installation, found, notify)
         checks = sources(plan, api, incomplete(api, compiler, flags))
         notify(f"Checking {checks.methods} methods of {plan.toolkit} {plan.version} against its headers")
-        compile_checks(checks, plan.headers, compiler, flags, notify)
+        compile_checks(checks, found, compiler, flags, notify)
         for name, text in checks.files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        store.write(folder / "checked.json", Checked(plan.toolkit, plan.version, plan.headers.version, asked=True, methods=checks.methods, left_out=checks.left_out))
+        store.write(folder / "checked.json", Checked(plan.toolkit, plan.version, found.version, asked=True, methods=checks.methods, left_out=checks.left_out))
 
-    key = store.key_of(planned.key, *generate.ingredients(), *FLAGS, *flags, *compiler.command, compiler.version)
+    key = store.key_of(planned.key, headers.identity(found), *generate.ingredients(), *FLAGS, *flags, *compiler.command, compiler.version)
     made = store.ensure("check", plan.toolkit, plan.version, key, make, notify)
     return replace(store.read(made.folder / "checked.json", Checked), seconds=made.seconds)

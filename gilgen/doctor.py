@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gilgen import build, debian, headers, libclang, match, toolkits
+from gilgen import build, declared, libclang, match, toolkits
 from gilgen.activate import read_manifest
 from gilgen.errors import GilgenError, UnsupportedError
 from gilgen.toolkits.base import Installation
@@ -70,9 +70,9 @@ def examine() -> Checkup:
     findings = [_python(), _machine()]
     installed: list[Installation] = []
     findings += [_toolkit(name, installed) for name in toolkits.NAMES]
-    findings += [_libclang(), _compiler()]
+    findings += [_compiler(), _libclang()]
     for installation in installed:
-        findings += [_headers(installation), _shims(installation.toolkit)]
+        findings += [_declarations(installation), _shims(installation.toolkit)]
     findings.append(_ptrace())
     ready = bool(installed) and all(item.state != "missing" for item in findings)
     return Checkup(ready, tuple(findings))
@@ -110,7 +110,7 @@ def _libclang() -> Finding:
     try:
         return Finding("libclang", "ok", libclang.version())
     except GilgenError as error:
-        return Finding("libclang", "missing", error.args[0], error.advice)
+        return Finding("libclang", "absent", f"{error.args[0]} Only --headers needs it.", error.advice)
 
 
 def _compiler() -> Finding:
@@ -121,16 +121,15 @@ def _compiler() -> Finding:
     return Finding("C++ compiler", "ok", compiler.version)
 
 
-def _headers(installation: Installation) -> Finding:
+def _declarations(installation: Installation) -> Finding:
+    """What `gilgen fix` would make the plan from."""
     toolkit = toolkits.get(installation.toolkit)
-    name = f"{toolkit.name} headers"
+    name = f"{toolkit.name} declarations"
     try:
-        found = headers.find(toolkit, installation, fetch=False)
+        found = declared.choose(toolkit, installation, None, lambda _: None)
     except GilgenError as error:
-        if all(shutil.which(program) for program in debian.PROGRAMS):
-            return Finding(name, "ok", f"not here; `gilgen headers {toolkit.name}` fetches them")
         return Finding(name, "missing", f"none of {toolkit.name} {installation.version}", error.advice)
-    return Finding(name, "ok", f"{found.version}, from {found.source}")
+    return Finding(name, "ok", f"{found.version}, {found.source}")
 
 
 def _shims(toolkit: str) -> Finding:

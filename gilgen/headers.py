@@ -40,7 +40,7 @@ def find(
     headers_dir: Path | None = None,
     notify: Notify = lambda _: None,
     *,
-    fetch: bool = True,
+    fetch: bool = False,
 ) -> Headers:
     """Headers for an installed toolkit.
 
@@ -49,7 +49,7 @@ def find(
         installation: what they should match.
         headers_dir: use the headers here and look nowhere else.
         notify: is told what takes time.
-        fetch: whether to ask Debian's archive too.
+        fetch: whether to ask Debian's archive too. Nothing is asked unless the user said so.
 
     Raises:
         HeadersNotFoundError: there are none of the same major version; it lists what was looked at.
@@ -81,6 +81,18 @@ def find(
 def identity(found: Headers) -> Headers:
     """What a cache's key is made of: all but the words on where they came from, which are others once they were fetched."""
     return replace(found, source="")
+
+
+def read_version(toolkit: Toolkit, folder: Path, version: str) -> Headers:
+    """The headers in a folder, or directly below it, taken for those of a release, whatever is installed.
+
+    Raises:
+        HeadersNotFoundError: there are none.
+    """
+    for prefix in (folder, folder / "include"):
+        for found in _below(toolkit, prefix.absolute(), "--headers"):
+            return Headers(toolkit.name, version, version, str(found.root), _companions(toolkit, found), found.source)
+    raise HeadersNotFoundError(f"There are no {toolkit.name} headers in {folder}.", "Name with --headers DIR the folder that holds them.")
 
 
 def _named(toolkit: Toolkit, installation: Installation, folder: Path) -> Headers:
@@ -205,11 +217,15 @@ def _headers(toolkit: Toolkit, installation: Installation, found: _Candidate) ->
             "came between them are missed and result types may differ; every shim is still confirmed by the "
             "installed libraries' own symbols."
         )
-    companions = [found.prefix / name for name in toolkit.debian.includes]
-    includes = tuple(str(folder) for folder in companions if folder.is_dir())
     return Headers(
-        toolkit.name, found.version, installation.version, str(found.root), includes, found.source, notice
+        toolkit.name, found.version, installation.version, str(found.root), _companions(toolkit, found), found.source, notice
     )
+
+
+def _companions(toolkit: Toolkit, found: _Candidate) -> tuple[str, ...]:
+    """The folders beside the headers of what they include of others."""
+    folders = [found.prefix / name for name in toolkit.debian.includes]
+    return tuple(str(folder) for folder in folders if folder.is_dir())
 
 
 def _not_found(toolkit: Toolkit, wanted: str, looked: list[str]) -> HeadersNotFoundError:
@@ -223,5 +239,6 @@ def _not_found(toolkit: Toolkit, wanted: str, looked: list[str]) -> HeadersNotFo
     return HeadersNotFoundError(
         f"No headers of {toolkit.name} {wanted} were found. Looked at:\n{places}",
         "What helps:\n  - name a folder: --headers DIR\n"
+        f"  - or fetch Debian's into the cache, on Debian: gilgen headers {toolkit.name} --fetch\n"
         f"  - or install Debian's: apt-get install {toolkit.debian.development}{sdk}",
     )

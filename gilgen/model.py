@@ -107,6 +107,7 @@ class Class:
         name: qualified, without template arguments ("itk::ImageFileWriter").
         template: names of the template's parameters; empty for an ordinary class.
         header: file name relative to the header root.
+        calls: by method whose body the headers hold: names of what it calls, "->" before those that it calls through a pointer.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Class:
     methods: tuple[Method, ...] = ()
     hints: tuple[str, ...] = ()
     deprecated: bool = False
+    calls: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

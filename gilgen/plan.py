@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gilgen import config, demangle, headers, profiled, rules, scan, store, toolkits
+from gilgen import config, declared, demangle, profiled, rules, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config
 from gilgen.manifest import Coverage, Definition, Guard, Library
@@ -79,15 +79,14 @@ def ensure(name: str, headers_dir: Path | None, notify: Notify, held: tuple[str,
     toolkit = toolkits.get(name)
     installation = toolkit.installation()
     settings = config.load()
-    found = headers.find(toolkit, installation, headers_dir, notify)
-    files = [Path(found.root) / file for file in toolkit.header_files(Path(found.root))]
+    found = declared.choose(toolkit, installation, headers_dir, notify)
     key = store.key_of(
-        installation.key, installation.root, headers.identity(found), store.key_of_files(files), rules.text(name), settings.include, settings.exclude, settings.guard,
+        installation.key, installation.root, declared.key(toolkit, found), rules.text(name), settings.include, settings.exclude, settings.guard,
         *(("profile", *held) if held is not None else ()),
     )  # fmt: skip
 
     def make(folder: Path) -> None:
-        api = scan.scan(toolkit, installation, found, notify)
+        api = declared.read(toolkit, installation, found, notify)
         notify(f"Reading what {name} {installation.version} exposes and defines")
         seen = exposed(toolkit, installation)
         store.write(folder / FILE, plan(installation, api, seen, settings, _audited(toolkit, installation), held))
@@ -537,7 +536,7 @@ class _Planner:
 
     def _result_confirmed(self, cls: str, method: Method) -> bool:
         """Whether the installed package agrees with the headers on how the result travels."""
-        if self.api.headers.version == self.installation.version:
+        if not self.api.headers.notice:
             return True
         wanted = "static " * method.static + _travel(method.result)
         said = {
@@ -670,7 +669,6 @@ class _Reach:
         for name in sorted(released):
             owner, _, method = name.rpartition(".")
             self.by_method[method].append(owner)
-        self._texts: dict[str, str] = {}
 
     def through(self, cls: ExposedClass, name: str) -> list[str]:
         """Names of released methods that a call of this one ends in."""
@@ -700,43 +698,14 @@ class _Reach:
 
     def _called(self, cls: Class, name: str) -> list[str]:
         """Released methods that a body in the headers calls: on the object itself, or through a pointer."""
-        body = self._body(cls, name)
         ancestry = self.planner.ancestry(cls.name)
         found = set()
-        for arrow, callee in re.findall(r"(->|\b)([A-Z]\w+)\s*\(", body):
+        for called in cls.calls.get(name, ()):
+            callee = called.removeprefix("->")
             for owner in self.by_method.get(callee, ()):
-                if self.planner.cxx_class(owner) in ancestry or (arrow and callee == name):
+                if self.planner.cxx_class(owner) in ancestry or (called == f"->{name}"):
                     found.add(f"{owner}.{callee}")
         return sorted(found)
-
-    def _body(self, cls: Class, name: str) -> str:
-        """The text of a method's body, from the class's header or the file of its template definitions."""
-        short = re.escape(cls.name.rpartition("::")[2])
-        inside = rf"\b{name}\s*\([^;{{}}]*\)[^;{{}}]*\{{"
-        outside = rf"\b{short}\s*<[^;{{}}()]*>::{name}\s*\([^;{{}}]*\)[^;{{}}]*\{{"
-        header = Path(self.planner.api.headers.root) / cls.header
-        for path, pattern in ((header.with_suffix(".hxx"), outside), (header, inside)):
-            text = self._text(path)
-            match = re.search(pattern, text)
-            if match:
-                return text[match.end() : _closing(text, match.end())]
-        return ""
-
-    def _text(self, path: Path) -> str:
-        key = str(path)
-        if key not in self._texts:
-            self._texts[key] = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        return self._texts[key]
-
-
-def _closing(text: str, start: int) -> int:
-    """Where the brace that was opened just before `start` closes."""
-    depth = 1
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth == 0:
-            return at
-    return len(text)
 
 
 def _parameters(method: Method) -> str:

@@ -49,6 +49,9 @@ FLAGS = [
     "-U__MMX__", "-U__SSE__", "-U__SSE2__", "-U__ARM_NEON",
 ]  # fmt: skip
 
+OLD_STRINGS = ["-D_GLIBCXX_USE_CXX11_ABI=0"]
+"""What makes `std::string` libstdc++'s older one (GCC's manual of libstdc++, Dual ABI)."""
+
 _slots = threading.BoundedSemaphore(len(os.sched_getaffinity(0)) + 1)
 """Workers that run at once, over all the toolkits that this process scans: one more than there are
 processors, so that none is idle while the last unit is read."""
@@ -102,35 +105,42 @@ class _Reading:
     memory: int
 
 
-def scan(toolkit: Toolkit, installation: Installation, headers: Headers, notify: Notify) -> Api:
+def scan(toolkit: Toolkit, installation: Installation | None, headers: Headers, notify: Notify, *, old_strings: bool = False) -> Api:
     """The Api that `headers` declare, from the cache where nothing has changed.
+
+    Args:
+        toolkit: whose headers they are.
+        installation: names methods as its libraries do; None where no installed package is meant.
+        headers: what to read.
+        notify: is told what takes time.
+        old_strings: without an installation: name methods with libstdc++'s older `std::string`.
 
     Raises:
         ScanError: libclang or the C++ standard library is missing, or a worker failed.
         StoreError: the cache cannot be written.
     """
-    summary = ensure(toolkit, installation, headers, notify)
+    summary = ensure(toolkit, installation, headers, notify, old_strings=old_strings)
     try:
         found = store.read(Path(summary.api), Api)
     except ArtefactError:
         # Damaged on the disk: what a summary stands beside is remade like what has none.
         Path(summary.api).with_name(_SUMMARY).unlink(missing_ok=True)
-        summary = ensure(toolkit, installation, headers, notify)
+        summary = ensure(toolkit, installation, headers, notify, old_strings=old_strings)
         found = store.read(Path(summary.api), Api)
     return dataclasses.replace(found, headers=headers)  # whoever had it read first may have got them from elsewhere
 
 
-def ensure(toolkit: Toolkit, installation: Installation, headers: Headers, notify: Notify) -> ScanSummary:
-    """Make the scan's artefact unless it is there, and say what it holds; raises as `scan` does."""
+def ensure(toolkit: Toolkit, installation: Installation | None, headers: Headers, notify: Notify, *, old_strings: bool = False) -> ScanSummary:
+    """Make the scan's artefact unless it is there, and say what it holds; takes and raises what `scan` does."""
     names = toolkit.header_files(Path(headers.root))
     if not names:
         raise ScanError(f"No headers to read in {headers.root}.", f"Run: gilgen headers {toolkit.name}")
-    flags = [*FLAGS, *string_flags(installation), *toolkit.clang_flags(headers)]
+    strings = string_flags(installation) if installation else OLD_STRINGS * old_strings
+    flags = [*FLAGS, *strings, *toolkit.clang_flags(headers)]
     key = store.key_of(
         store.key_of_files([Path(headers.root) / name for name in names]),
         *flags,
         identity(headers),
-        installation.version,
     )
     folder = store.artefact_dir("scan", toolkit.name, headers.version, key)
     with store.lock(f"scan-{toolkit.name}-{key}"):
@@ -155,7 +165,7 @@ def string_flags(installation: Installation) -> list[str]:
                 if data.find(new) >= 0:
                     return []
                 if data.find(old) >= 0:
-                    return ["-D_GLIBCXX_USE_CXX11_ABI=0"]
+                    return OLD_STRINGS
         except (OSError, ValueError):
             continue  # an empty or unreadable file tells nothing
     return []

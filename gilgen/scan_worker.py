@@ -5,6 +5,7 @@ Run by `gilgen.scan` as `python -m gilgen.scan_worker` with its job as JSON on s
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import os
@@ -17,8 +18,10 @@ from typing import Any
 import msgspec
 
 from gilgen import libclang
+from gilgen.bodies import Bodies
 from gilgen.declarations import Walker
 from gilgen.libclang import KEEP_GOING, SKIP_FUNCTION_BODIES
+from gilgen.model import Class
 
 
 def read(job: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +40,8 @@ def read(job: dict[str, Any]) -> dict[str, Any]:
                 missing.add(name)
         walker = Walker(root, job["elsewhere"], lines, job["only"])
         walker.walk(unit.cursor)
-    classes = walker.classes
+    bodies = Bodies(Path(root))
+    classes = {name: _with_calls(found, bodies) for name, found in walker.classes.items()}
     return {
         "classes": classes,
         "counts": {name: (bool(found.template), len(found.methods)) for name, found in classes.items()},
@@ -46,6 +50,15 @@ def read(job: dict[str, Any]) -> dict[str, Any]:
         "incomplete": sorted(missing),
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _with_calls(cls: Class, bodies: Bodies) -> Class:
+    """A class, with what the bodies of its methods call."""
+    names = {method.name for method in cls.methods if cls.template or method.body == "inline"}
+    if not names:
+        return cls
+    calls = {name: called for name, called in bodies.calls(cls.header, cls.name).items() if called and name in names}
+    return dataclasses.replace(cls, calls=calls) if calls else cls
 
 
 def main() -> None:

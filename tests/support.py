@@ -20,10 +20,12 @@ from pathlib import Path
 import cxxfilt
 import pytest
 
-from gilgen import build, generate, store
+from gilgen import build, generate, headers, store, toolkits
 from gilgen.audit import elf
+from gilgen.errors import GilgenError
 from gilgen.manifest import Coverage, Definition, Library
 from gilgen.model import Decision, Headers, Plan
+from gilgen.toolkits.base import Installation, Toolkit
 
 NATIVE = Path(__file__).parent / "fixtures" / "native"
 PACKAGE = "pretend"
@@ -77,6 +79,19 @@ SERVED = {
 
 def carriers(text: str) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in text.split())
+
+
+def with_headers(name: str) -> tuple[Toolkit, Installation, Headers]:
+    """A toolkit, as it is installed, and headers of just that version, fetched where they are not here. The test is skipped where there are none."""
+    toolkit = toolkits.get(name)
+    installation = toolkit.installation()
+    try:
+        found = headers.find(toolkit, installation, fetch=True)
+    except GilgenError as error:
+        pytest.skip(str(error))
+    if found.notice:
+        pytest.skip(found.notice)
+    return toolkit, installation, found
 
 
 def compiler(family: str) -> build.Compiler:

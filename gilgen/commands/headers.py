@@ -15,13 +15,17 @@ from gilgen.toolkits import get
 @click.command("headers")
 @common.toolkits_argument
 @common.headers_option
+@click.option("--fetch", is_flag=True, help="Ask Debian's archive, too, if no headers of just the installed version are here.")
 @common.json_option
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, json_file: Path | None) -> None:
-    """Find (or fetch) headers that match the installed toolkits.
+def command(toolkits: tuple[str, ...], headers_dir: Path | None, *, fetch: bool, json_file: Path | None) -> None:
+    """Find, or fetch, headers that match the installed toolkits.
+
+    No fix needs them: gilgen ships what the headers of each release declare. They serve builds of your own
+    (gilgen fix --headers DIR) and gilgen fix --check.
 
     Nothing is installed: Debian's packages are unpacked into gilgen's cache.
     """
-    found = tuple(_find(name, headers_dir) for name in toolkits)
+    found = tuple(_find(name, headers_dir, fetch=fetch) for name in toolkits)
     common.write_json(json_file, found)
     for item in found:
         words = [
@@ -33,6 +37,6 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, json_file: Path
         )
 
 
-def _find(name: str, headers_dir: Path | None) -> Headers:
+def _find(name: str, headers_dir: Path | None, *, fetch: bool) -> Headers:
     toolkit = get(name)
-    return headers.find(toolkit, toolkit.installation(), headers_dir, common.console.print)
+    return headers.find(toolkit, toolkit.installation(), headers_dir, common.console.print, fetch=fetch)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gilgen import headers, scan, store
+from gilgen import facts, headers, scan, store
 from gilgen.commands import common
 from gilgen.errors import ConfigError
 from gilgen.model import Headers
@@ -27,12 +27,25 @@ from gilgen.toolkits.base import Installation, Toolkit
     metavar="FILE",
     help="Write all that the headers declare to FILE (one toolkit only; some 40 MB).",
 )
+@click.option(
+    "--facts",
+    "facts_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Make of the headers in --headers DIR what gilgen ships of a release, in FILE, whose name says which: vtk-9.7.2.json.xz.",
+)
+@click.option("--base", default="", metavar="RELEASE", help="With --facts: hold only what differs from this release, whose file lies beside FILE.")
 @common.json_option
-def command(toolkits: tuple[str, ...], headers_dir: Path | None, api_file: Path | None, json_file: Path | None) -> None:
+def command(
+    toolkits: tuple[str, ...], headers_dir: Path | None, api_file: Path | None, facts_file: Path | None, base: str, json_file: Path | None
+) -> None:
     """Read the headers: classes, methods, symbols, and how each parameter is passed.
 
     What was read is kept in the cache; a second scan of the same headers takes no time.
     """
+    if facts_file is not None:
+        _write_facts(toolkits, headers_dir, facts_file, base)
+        return
     if api_file is not None and len(toolkits) > 1:
         raise ConfigError(
             "One file holds one toolkit's declarations.", "Run: gilgen scan TOOLKIT -o FILE for each."
@@ -47,6 +60,21 @@ def command(toolkits: tuple[str, ...], headers_dir: Path | None, api_file: Path 
             with store.explained(api_file):
                 shutil.copyfile(summary.api, api_file)
     common.write_json(json_file, summaries)
+
+
+def _write_facts(toolkits: tuple[str, ...], headers_dir: Path | None, file: Path, base: str) -> None:
+    """Make a release's file: its headers are read once for each `std::string`."""
+    name, _, release = file.name.removesuffix(facts.SUFFIX).partition("-")
+    if headers_dir is None or toolkits != (name,) or not release:
+        raise ConfigError(
+            "--facts needs --headers DIR, and a file that bears the toolkit's name and the release's.",
+            f"Run: gilgen scan {toolkits[0]} --headers DIR --facts {toolkits[0]}-RELEASE{facts.SUFFIX}",
+        )
+    toolkit = get(name)
+    found = headers.read_version(toolkit, headers_dir, release)
+    new, old = (scan.scan(toolkit, None, found, common.console.print, old_strings=old) for old in (False, True))
+    written = facts.write(new, old, file.parent, base)
+    common.output.print(f"{written.name}: {len(new.classes)} classes, {written.stat().st_size / 1000:.0f} kB", soft_wrap=True, markup=False)
 
 
 def _scan(job: tuple[Toolkit, Installation, Headers]) -> scan.ScanSummary:

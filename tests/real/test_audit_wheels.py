@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
+import support
 from click.testing import CliRunner
 
-from gilgen import headers, plan, scan, toolkits
+from gilgen import plan, scan, toolkits
 from gilgen.audit import active, auditing, compare, package
 from gilgen.commands import audit as verb
 
@@ -34,9 +35,7 @@ def releasing(audit):
 
 
 def test_vtk_releases_where_its_headers_say_so_and_nowhere_else(vtk):
-    toolkit = toolkits.get("vtk")
-    installation = toolkit.installation()
-    api = scan.scan(toolkit, installation, headers.find(toolkit, installation, None, lambda _: None), lambda _: None)
+    api = scan.scan(*support.with_headers("vtk"), lambda _: None)
     hinted = {f"{cls.name}.{method.name}" for cls in api.classes for method in cls.methods if "vtk::unblockthreads" in method.hints and method.access == "public"}
     own = {wrapper.name for wrapper in vtk.wrappers if wrapper.verdict == "releases" and wrapper.evidence.through == OWN}
     assert len(hinted) > 15

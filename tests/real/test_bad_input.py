@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import support
 
-from gilgen import headers, store, toolkits
-from gilgen.errors import GilgenError
+from gilgen import store
 
 GILGEN = (sys.executable, "-c", "from gilgen.commands import main; main()")
 
@@ -23,12 +22,8 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.skipif(importlib.u
 
 @pytest.fixture(scope="module")
 def include():
-    """The folder of VTK's headers that are at hand; nothing is fetched."""
-    toolkit = toolkits.get("vtk")
-    try:
-        return headers.find(toolkit, toolkit.installation(), fetch=False).root
-    except GilgenError as error:
-        pytest.skip(str(error))
+    """The folder of VTK's headers."""
+    return support.with_headers("vtk")[2].root
 
 
 def drafts(cache):

@@ -29,10 +29,8 @@ def shims(made):
 @pytest.fixture(scope="module", params=["vtk", "itk"])
 def exact(request):
     """A plan that was made from headers of the wheel's own version."""
-    made = planned(request.param)
-    if not checks.exact(made.headers):
-        pytest.skip(f"there are no headers of {request.param} {made.version} on this machine")
-    return made
+    toolkit, _, found = support.with_headers(request.param)
+    return planned(toolkit.name, Path(found.root))
 
 
 # -------------------------------------------------------------------------------- headers of another version
@@ -64,10 +62,7 @@ def near(other_headers):
 
 @pytest.fixture(scope="module")
 def right():
-    made = planned("vtk")
-    if not checks.exact(made.headers):
-        pytest.skip(f"there are no headers of vtk {made.version} on this machine")
-    return made
+    return planned("vtk", Path(support.with_headers("vtk")[2].root))
 
 
 def travels(decision):

@@ -10,8 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import support
 
-from gilgen import headers, toolkits
+from gilgen import toolkits
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 600
@@ -69,8 +70,7 @@ def test_help_and_doctor(installed: Path) -> None:
 
 
 def test_real_scan(installed: Path) -> None:
-    toolkit = toolkits.get("vtk")
-    found = headers.find(toolkit, toolkit.installation())
+    _, _, found = support.with_headers("vtk")
     scanned = call(
         installed / "env/bin/gilgen", "scan", "vtk", "--headers", found.root, "-o", installed / "api.json",
         HOME=str(installed), GILGEN_CACHE_DIR=str(installed / "cache"),

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from gilgen import headers, plan, rules, scan, toolkits
+from gilgen import declared, plan, rules, toolkits
 
 pytestmark = pytest.mark.real
 
@@ -112,7 +112,7 @@ def ancestry(toolkit):
     """C++ classes with all that they derive from, by name without template arguments."""
     kind = toolkits.get(toolkit)
     installation = kind.installation()
-    api = scan.scan(kind, installation, headers.find(kind, installation, None, print), print)
+    api = declared.read(kind, installation, declared.choose(kind, installation, None, print), print)
     bases = {cls.name: tuple(base.name for base in cls.bases) for cls in api.classes}
 
     def ancestors(name):

@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import support
 
-from gilgen import headers, scan, toolkits
+from gilgen import scan, toolkits
 
 pytestmark = pytest.mark.real
 
@@ -16,9 +17,8 @@ CORE = ("vtkCommonCore", "vtkCommonDataModel", "vtkCommonExecutionModel")
 
 
 def scanned(name):
-    toolkit = toolkits.get(name)
-    installation = toolkit.installation()
-    return scan.scan(toolkit, installation, headers.find(toolkit, installation), print)
+    toolkit, installation, found = support.with_headers(name)
+    return scan.scan(toolkit, installation, found, print)
 
 
 @pytest.fixture(scope="module")

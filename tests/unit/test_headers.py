@@ -97,7 +97,7 @@ def machine(tmp_path, monkeypatch):
 
 def find(version, *arguments, **options):
     installation = Installation("vtk", version, "vtkmodules", Path("/nowhere"), (), "key")
-    return headers.find(TOOLKIT, installation, *arguments, **options)
+    return headers.find(TOOLKIT, installation, *arguments, **{"fetch": True} | options)
 
 
 def log(machine):
