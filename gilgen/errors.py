@@ -117,3 +117,9 @@ class CaseError(GilgenError):
     """A user's file of cases cannot be read, or what it has is no case."""
 
     exit_code = 23
+
+
+class NothingToReleaseError(GilgenError):
+    """No function of the installed toolkit can be given a shim, so there is nothing to build."""
+
+    exit_code = 24

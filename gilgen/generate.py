@@ -18,7 +18,7 @@ import jinja2
 
 from gilgen import consistent, store
 from gilgen._version import __version__
-from gilgen.errors import ArtefactError
+from gilgen.errors import ArtefactError, NothingToReleaseError
 from gilgen.manifest import Manifest, Shim
 from gilgen.model import Decision, Plan
 
@@ -64,10 +64,29 @@ def ensure(plan_made: store.Made, toolkit: str, version: str, machine: str, noti
 
     def make(folder: Path) -> None:
         plan = store.read(plan_made.folder / "plan.json", Plan)
+        refuse_empty(plan)
         consistent.refuse_undefined(plan)
         write(plan, folder, machine)
 
     return store.ensure("generate", toolkit, version, key, make, notify)
+
+
+def refuse_empty(plan: Plan) -> None:
+    """Refuse to make shims that release nothing.
+
+    Raises:
+        NothingToReleaseError: no decision releases; it says what keeps the most.
+    """
+    if any(decision.action == "release" for decision in plan.decisions):
+        return
+    sentences = {decision.reason: decision.why for decision in reversed(plan.decisions) if decision.action == "keep"}
+    reason, count = next(iter(plan.coverage.kept.items()), ("", 0))
+    most = f" {count} are kept for {reason}: {sentences.get(reason, '')}" if reason else ""
+    notices = "".join(f"\n  {notice}" for notice in filter(None, (plan.headers.notice, *plan.notices)))
+    raise NothingToReleaseError(
+        f"None of the {plan.coverage.candidates} Python methods of {plan.toolkit} {plan.version} that are known to block can be released.{most}{notices}",
+        f"See why: gilgen plan {plan.toolkit} --kept",
+    )
 
 
 def ingredients() -> list[str]:

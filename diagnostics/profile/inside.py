@@ -14,7 +14,6 @@ from __future__ import annotations
 import _thread
 import atexit
 import gc
-import json
 import os
 import sys
 import sysconfig
@@ -639,23 +638,3 @@ class Profile:
         if state is not None:
             state.collecting = phase == "start"
 
-
-def main() -> None:
-    """Run the program that the command line names, with the shims where the options say so."""
-    folder, options, program, *arguments = sys.argv[1:]
-    sys.path.insert(0, "")  # -P left it out, so that gilgen is the installed one; the program's folder takes its place
-    chosen = json.loads(options)
-    if chosen["shims"]:
-        from gilgen.activate import activate  # noqa: PLC0415 - only where it is asked for
-
-        activate()
-    import pkgutil  # noqa: F401, PLC0415 - runpy imports it when it runs a program
-
-    from gilgen.program import run  # noqa: PLC0415 - what runs the program is the last to be imported
-
-    Profile(Path(folder)).start()
-    run(program, tuple(arguments), module=chosen["module"])
-
-
-if __name__ == "__main__":
-    main()

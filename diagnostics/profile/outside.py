@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +19,8 @@ from gilgen.diagnostics.profile.attribution import Attribution, Look, writable
 from gilgen.diagnostics.profile.stream import Reader
 from gilgen.diagnostics.run import environment
 
+from gilgen import launch
+from gilgen.launch import Program
 from gilgen.model import Profile
 
 LOOK = 0.002
@@ -53,30 +53,26 @@ _FROM_TERMINAL = 0x80
 """si_code of a signal that the kernel sent (SI_KERNEL): the terminal's, which every process in front has got itself."""
 
 
-def profile(program: str, arguments: tuple[str, ...], *, module: bool, shims: bool, notify: Callable[[str], None]) -> Profile:
+def profile(program: Program, *, shims: bool, notify: Callable[[str], None]) -> Profile:
     """Run a program under the profile until it ends.
 
     Args:
-        program: a Python file, or with `module` a module's name.
-        arguments: the program's own.
-        module: as `python -m` does.
+        program: what to run.
         shims: activate the shims of all toolkits before.
         notify: told what the user should know at once.
     """
-    folder = Path.cwd() if module else Path(program).resolve().parent
     with tempfile.TemporaryDirectory(prefix="gilgen-profile-") as scratch:
-        options = json.dumps({"module": module, "shims": shims})
-        command = [sys.executable, "-P", "-m", "gilgen.diagnostics.profile.inside", scratch, options, program, *arguments]
+        environment_of_it = launch.environment(activate={"toolkits": [], "guard": "closure"} if shims else None, profile=Path(scratch))
         waits.runtime_of(os.getpid())  # takes a while, and is the same file in the program
         started = time.perf_counter()
-        process = subprocess.Popen(command, process_group=None if _in_front() else 0)
-        session = Session(process, Reader(Path(scratch)), Attribution(folder), notify)
+        process = subprocess.Popen(program.command, process_group=None if _in_front() else 0, env=environment_of_it)
+        session = Session(process, Reader(Path(scratch)), Attribution(program.folder), notify)
         session.run()
     seconds = (session.attribution.ended or time.perf_counter()) - (session.attribution.started or started)
     calls = session.attribution.calls()
     return Profile(
         environment=environment(sorted({call.toolkit for call in calls if call.toolkit})),
-        program=f"-m {program}" if module else writable(Path(program).name),
+        program=writable(str(program)),
         seconds=seconds,
         how="monitor",
         exit_code=process.returncode,

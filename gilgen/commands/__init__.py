@@ -9,6 +9,10 @@ from typing import cast
 try:
     import click
 except ModuleNotFoundError as missing:
+    if sys.argv[1:2] == ["run"]:  # an application ships gilgen and its shims without what the tool needs
+        from gilgen import launch
+
+        sys.exit(launch.main(sys.argv[2:]))
     sys.exit(f"gilgen: the command line needs {missing.name}, which is not installed.\nInstall it with all that it needs: pip install gilgen")
 
 from gilgen._version import __version__

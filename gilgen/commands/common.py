@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gilgen import profiled, store
+from gilgen import launch, profiled, store
 from gilgen.diagnostics import durations
 from gilgen.errors import GilgenError, StoreError
 from gilgen.toolkits import get
@@ -57,6 +57,20 @@ def make_room(_context: click.Context, _parameter: click.Parameter, file: Path |
     """Where JSON goes to standard output, everything else goes to standard error."""
     output.file = sys.stderr if str(file) == "-" else sys.stdout
     return file
+
+
+def program_options(function: Function) -> Function:
+    """`-m` and `-c`, as Python has them."""
+    module = click.option("-m", "module", is_flag=True, help="PROGRAM is a module, as with `python -m`.")
+    code = click.option("-c", "code", is_flag=True, help="PROGRAM is code, as with `python -c`.")
+    return module(code(function))
+
+
+def kind_of_program(*, module: bool, code: bool) -> launch.Kind:
+    """What PROGRAM is."""
+    if module and code:
+        raise click.UsageError("A program is a module (-m) or code (-c), not both.")
+    return "module" if module else "code" if code else "file"
 
 
 def headers_option(function: Function) -> Function:

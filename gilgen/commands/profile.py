@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
+from gilgen import launch
 from gilgen.commands import common
 from gilgen.diagnostics.profile import attach, outside, text
 from gilgen.model import Profile
-from gilgen.program import check
 
 
 @click.command("profile", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("-m", "module", is_flag=True, help="Run a module, as `python -m` does.")
+@common.program_options
 @click.option("--pid", type=click.IntRange(min=1), metavar="PID", help="Sample a process that runs already, instead.")
 @click.option("--seconds", type=click.FloatRange(min=1.0), default=10.0, show_default=True, metavar="SECONDS", help="With --pid: for how long.")
 @click.option("--with-shims", "shims", is_flag=True, help="Run it with the installed shims active: what is left?")
@@ -24,7 +24,7 @@ from gilgen.program import check
 )  # fmt: skip
 @click.argument("program", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(module: bool, pid: int | None, seconds: float, shims: bool, json_file: Path | None, program: str | None, arguments: tuple[str, ...]) -> None:
+def command(*, module: bool, code: bool, pid: int | None, seconds: float, shims: bool, json_file: Path | None, program: str | None, arguments: tuple[str, ...]) -> None:
     r"""Run PROGRAM with its ARGUMENTS, and list the calls that held the GIL.
 
     For each: how long it kept all other Python threads out, at worst and altogether, who waited for the GIL meanwhile,
@@ -39,17 +39,17 @@ def command(module: bool, pid: int | None, seconds: float, shims: bool, json_fil
     """
     if (pid is None) == (program is None):
         raise click.UsageError("Name a program, or a process that runs with --pid PID.")
-    if pid is not None and (shims or module):
-        raise click.UsageError("--pid samples a process as it is: it goes with neither -m nor --with-shims.")
+    if pid is not None and (shims or module or code):
+        raise click.UsageError("--pid samples a process as it is: it goes with none of -m, -c and --with-shims.")
     if pid is not None:
         found = attach.profile(pid, seconds, common.say)
     else:
-        if not module:
-            check(str(program))
-        found = outside.profile(str(program), arguments, module=module, shims=shims, notify=common.say)
+        started = launch.Program(common.kind_of_program(module=module, code=code), str(program), arguments)
+        launch.check(started)
+        found = outside.profile(started, shims=shims, notify=common.say)
     _show(found, json_file)
-    code = found.exit_code or 0
-    sys.exit(128 - code if code < 0 else code)
+    ended = found.exit_code or 0
+    sys.exit(128 - ended if ended < 0 else ended)
 
 
 def _show(found: Profile, json_file: Path | None) -> None:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import click
 
-from gilgen.activate import GUARDS, activate
+from gilgen import launch
+from gilgen.activate import GUARDS
+from gilgen.commands import common
 from gilgen.manifest import Guard
-from gilgen.program import run
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("-m", "module", is_flag=True, help="Run a module, as `python -m` does.")
+@common.program_options
 @click.option("--toolkits", metavar="NAMES", help="Which to activate, such as vtk,itk (default: all whose shim wheel is installed).")
 @click.option("--guard", type=click.Choice(GUARDS), default="closure", show_default=True, help="What a running call claims, so that no other meets it.")
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(module: bool, toolkits: str | None, guard: Guard, program: str, arguments: tuple[str, ...]) -> None:
-    r"""Run PROGRAM with its ARGUMENTS as Python would, with the GIL released around blocking calls.
+def command(*, module: bool, code: bool, toolkits: str | None, guard: Guard, program: str, arguments: tuple[str, ...]) -> None:
+    r"""Run PROGRAM with its ARGUMENTS, with the GIL released around blocking calls.
+
+    Python itself runs it: what the program finds and how it ends is as with `python PROGRAM`.
 
     \b
     Examples:
       gilgen run viewer.py scan.nrrd
       gilgen run -m pytest tests
+      gilgen run -c "import itk; itk.imread('scan.nrrd')"
+      gilgen run - < viewer.py
     """
-    activate(*(toolkits.split(",") if toolkits else ()), guard=guard)
-    run(program, arguments, module=module)
+    launch.run(launch.Program(common.kind_of_program(module=module, code=code), program, arguments), toolkits, guard)

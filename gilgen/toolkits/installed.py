@@ -7,12 +7,17 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import re
+import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
 from gilgen.errors import ToolkitNotFoundError
 from gilgen.toolkits.base import Installation
+
+ASKING = 60.0
+"""Seconds that a toolkit may take to be imported and to say its version."""
 
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 
@@ -53,7 +58,7 @@ def from_records(toolkit: str, package: str, names: Iterable[str]) -> Installati
     )
 
 
-def from_files(toolkit: str, package: str, distribution: str, pattern: str) -> Installation | None:
+def from_files(toolkit: str, package: str, distribution: str, pattern: str, question: str) -> Installation | None:
     """An installation without a record (a Debian package): the package folder's libraries and those beside.
 
     Args:
@@ -61,6 +66,10 @@ def from_files(toolkit: str, package: str, distribution: str, pattern: str) -> I
         package: its import package.
         distribution: the distribution that may know the version.
         pattern: glob of the C++ libraries in the system's library folder, version suffix included.
+        question: Python code that prints the version, for a package that no distribution's metadata tells of.
+
+    Raises:
+        ToolkitNotFoundError: nothing tells the version.
     """
     found = importlib.util.find_spec(package)
     folders = list(found.submodule_search_locations or ()) if found else []
@@ -83,20 +92,25 @@ def from_files(toolkit: str, package: str, distribution: str, pattern: str) -> I
         digest.update(f"{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     names = [str(path.relative_to(root)) for path in modules] + [str(path) for path in shared]
     return Installation(
-        toolkit, _version(distribution, shared), package, root, tuple(sorted(names)), digest.hexdigest()[:16]
+        toolkit, _version(toolkit, distribution, question), package, root, tuple(sorted(names)), digest.hexdigest()[:16]
     )
 
 
-def _version(distribution: str, shared: list[Path]) -> str:
-    """The version from the distribution's metadata, else from a library's file name."""
+def _version(toolkit: str, distribution: str, question: str) -> str:
+    """The version from the distribution's metadata, else from the toolkit's own mouth."""
     try:
         return importlib.metadata.version(distribution).partition("+")[0]
     except importlib.metadata.PackageNotFoundError:
-        for path in shared:
-            found = re.search(r"\.so\.(\d+(?:\.\d+)+)$", path.name)
-            if found:
-                return found[1]
-    return "0"
+        pass
+    try:
+        asked = subprocess.run([sys.executable, "-P", "-c", question], capture_output=True, text=True, timeout=ASKING, check=False)
+        answer, words = asked.stdout, asked.stderr.strip().rpartition("\n")[2]
+    except subprocess.TimeoutExpired:
+        answer, words = "", "no answer"
+    found = re.search(r"\d+(\.\d+)+", answer)
+    if found is None:
+        raise ToolkitNotFoundError(f"{toolkit} is installed, but nothing tells its version ({words or 'no answer'}).", f"Try it: {sys.executable} -c '{question}'")
+    return found[0]
 
 
 def missing(toolkit: str) -> ToolkitNotFoundError:

@@ -34,7 +34,7 @@ class Itk:
     def installation(self) -> Installation:
         """The installed packages: `itk` itself is empty and requires the ones that hold the libraries."""
         found = installed.from_records("itk", "itk", _distributions())
-        found = found or installed.from_files("itk", "itk", "itk", "libITK*.so.*")
+        found = found or installed.from_files("itk", "itk", "itk", "libITK*.so.*", "import itk; print(itk.Version.GetITKVersion())")
         if found is None:
             raise installed.missing("itk")
         return found

@@ -55,7 +55,7 @@ class Vtk:
     def installation(self) -> Installation:
         """The installed package, a wheel or a distribution's; raises ToolkitNotFoundError where there is none."""
         found = installed.from_records("vtk", "vtkmodules", ["vtk"])
-        found = found or installed.from_files("vtk", "vtkmodules", "vtk", "libvtk*.so.*.*.*")
+        found = found or installed.from_files("vtk", "vtkmodules", "vtk", "libvtk*.so.*", "from vtkmodules.vtkCommonCore import vtkVersion; print(vtkVersion.GetVTKVersion())")
         if found is None:
             raise installed.missing("vtk")
         return found

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import textwrap
 
 import pytest
 import support
@@ -307,101 +306,6 @@ def test_it_runs_where_nothing_else_is_installed(site, tmp_path):
 
 
 # ------------------------------------------------------------------------------ gilgen run, gilgen.auto
-
-PROGRAM = """\
-import json, os, sys
-from pretend import wrapper
-wrapper.spin(wrapper.make_work(), 0)
-if sys.argv[-1] == "fail":
-    def broken(): raise ValueError("of the program's own")
-    broken()
-if sys.argv[-1].startswith("exit"):
-    sys.exit(json.loads(sys.argv[-1][4:]))
-print(json.dumps({"held": wrapper.held(), "argv": sys.argv, "path": sys.path[0], "name": __name__,
-    "file": globals().get("__file__"), "main": sys.modules["__main__"].__dict__ is globals()}))
-"""
-
-
-@pytest.fixture
-def program(tmp_path):
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    (folder / "program.py").write_text(PROGRAM)
-    (folder / "package").mkdir()
-    (folder / "package" / "__main__.py").write_text(PROGRAM)
-    (folder / "package" / "__init__.py").touch()
-    return folder / "program.py"
-
-
-def gilgen_run(site, *arguments, cwd=None):
-    code = "from gilgen.commands import main; main()"
-    return support.run([sys.executable, "-c", code, "run", "--toolkits", "vtk", *map(str, arguments)], env=site.env, cwd=cwd)
-
-
-def python(site, *arguments, cwd=None):
-    return support.run([sys.executable, *map(str, arguments)], env=site.env, cwd=cwd)
-
-
-def test_run_is_like_python_but_for_the_gil(site, program):
-    for arguments in ((program,), (program, "scan.nrrd", "--guard", "none", "-m", "-h", "")):
-        plain = python(site, *arguments).answer
-        active = gilgen_run(site, *arguments).answer
-        assert plain.pop("held") == 1
-        assert active.pop("held") == 0
-        assert active == plain
-
-
-def test_run_from_the_program_s_folder(site, program):
-    plain = python(site, "program.py", cwd=program.parent).answer
-    active = gilgen_run(site, "program.py", cwd=program.parent).answer
-    assert (plain.pop("held"), active.pop("held")) == (1, 0)
-    assert active["argv"] == plain["argv"]
-    assert active["path"] == plain["path"]
-
-
-def test_run_a_module(site, program):
-    plain = python(site, "-m", "package", "a", "-m", "--toolkits", cwd=program.parent).answer
-    active = gilgen_run(site, "-m", "package", "a", "-m", "--toolkits", cwd=program.parent).answer
-    assert (plain.pop("held"), active.pop("held")) == (1, 0)
-    assert active == plain
-
-
-@pytest.mark.parametrize("module", [False, True])
-@pytest.mark.parametrize("code", ["0", "3", "null", '"in words"', "256"])
-def test_run_ends_with_the_program_s_exit_code(site, program, code, module):
-    arguments = ["-m", "package"] if module else [program]
-    plain = python(site, *arguments, f"exit{code}", cwd=program.parent)
-    active = gilgen_run(site, *arguments, f"exit{code}", cwd=program.parent)
-    assert (active.code, active.out, active.err) == (plain.code, plain.out, plain.err)
-
-
-def test_run_shows_the_program_s_own_traceback(site, program):
-    plain = python(site, program, "fail")
-    active = gilgen_run(site, program, "fail")
-    assert active.code == plain.code == 1
-    own = plain.err.splitlines()[1:]
-    assert active.err.splitlines()[-len(own) :] == own
-
-
-def test_run_says_what_is_missing(site, program):
-    ended = gilgen_run(site, program.with_name("nonesuch.py"))
-    assert ended.code not in {0, -11}
-    assert "nonesuch.py" in ended.err
-    assert "Traceback" not in ended.err
-    code = "from gilgen.commands import main; main()"
-    ended = support.run([sys.executable, "-c", code, "run", "--toolkits", "nonesuch", str(program)], env=site.env)
-    assert ended.code == 10
-
-
-def test_run_passes_the_guard_on(site, tmp_path):
-    (tmp_path / "program.py").write_text(support.PRELUDE + textwrap.dedent("""
-        from pretend import wrapper
-        work = wrapper.make_work()
-        say(at_once(lambda: wrapper.meet(work, LIMIT), lambda: wrapper.meet(work, LIMIT)))
-    """).replace("LIMIT", "float(sys.argv[1])"))
-    assert gilgen_run(site, "--guard", "none", tmp_path / "program.py", "30").answer == [True, True]
-    assert gilgen_run(site, "--guard", "object", tmp_path / "program.py", "0.2").answer == [False, False]
-
 
 def test_auto_activates_what_is_installed(site):
     code = """

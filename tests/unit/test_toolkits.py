@@ -79,13 +79,17 @@ def test_without_a_record_the_folder_counts(site):
     package.mkdir()
     (package / "vtkCore.so").write_bytes(b"1")
     (package / "notes.txt").write_bytes(b"1")
-    found = installed.from_files("vtk", package.name, "no-such-distribution", "libvtk*.so.*")
+    found = installed.from_files("vtk", package.name, "no-such-distribution", "libvtk*.so.*", "print('VTK 9.8.7')")
     assert found is not None
     assert found.libraries == (f"{package.name}/vtkCore.so",)
     (package / "vtkCore.so").write_bytes(b"22")
-    again = installed.from_files("vtk", package.name, "no-such-distribution", "libvtk*.so.*")
+    assert found.version == "9.8.7"
+    again = installed.from_files("vtk", package.name, "no-such-distribution", "libvtk*.so.*", "print('9.8.7')")
     assert again is not None
     assert again.key != found.key
+    for question, words in (("print('of late')", "no answer"), ("raise ImportError('libGL is missing')", "libGL is missing")):
+        with pytest.raises(ToolkitNotFoundError, match=f"nothing tells its version .*{words}"):
+            installed.from_files("vtk", package.name, "no-such-distribution", "libvtk*.so.*", question)
 
 
 def test_nothing_installed(monkeypatch):
@@ -167,7 +171,7 @@ def test_vtk_listing_of_a_package(tmp_path):
         "    @staticmethod\n    def New():\n        'C++: static vtkBase *New()'\n    value = 3\n"
         "class vtkDerived(vtkBase):\n    pass\n"
     )
-    installation = installed.from_files("vtk", "vtkmodules", "vtk", "none")
+    installation = installed.from_files("vtk", "vtkmodules", "vtk", "none", "")
     del installation
     found = toolkits.get("vtk").exposed(
         toolkits.base.Installation("vtk", "9", "vtkmodules", tmp_path, (), "k")
