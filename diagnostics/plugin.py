@@ -83,7 +83,9 @@ def _session(config: pytest.Config) -> Session:
         try:
             from gilgen.diagnostics.testing import Session  # noqa: PLC0415 - only where it is used
         except ModuleNotFoundError as error:
-            pytest.fail(f"gilgen's fixture and marker need {error.name}, which is not installed. Install gilgen with all that it needs: pip install gilgen", pytrace=False)
+            from gilgen.errors import install  # noqa: PLC0415
+
+            pytest.fail(f"gilgen's fixture and marker need {error.name}, which is not installed. {install(error.name)}", pytrace=False)
         config.stash[_SESSION] = Session()
     return config.stash[_SESSION]
 

@@ -8,6 +8,15 @@ compiler from a missing header without reading the text. Codes 1 and 2 keep thei
 from __future__ import annotations
 
 
+def install(module: str | None) -> str:
+    """The advice that brings a missing module: distributions whose name is another are named by it."""
+    name = (module or "gilgen").partition(".")[0]
+    return f"Install it: pip install {_DISTRIBUTIONS.get(name, name)}"
+
+
+_DISTRIBUTIONS = {"elftools": "pyelftools", "vl_convert": "vl-convert-python", "clang": "libclang", "py_spy": "py-spy"}
+
+
 class GilgenError(Exception):
     """Something that gilgen expected to meet and can explain.
 

@@ -17,7 +17,7 @@ from gilgen.diagnostics.report.text import aligned, as_text
 from gilgen.diagnostics.report.words import HEADINGS, about, details, gone, headline, is_busy, rows
 
 from gilgen import store
-from gilgen.errors import GilgenError
+from gilgen.errors import GilgenError, install
 
 __all__ = (
     "HEADINGS", "Form", "Material", "Pair", "Reporter", "about", "aligned", "as_markdown", "as_text", "details", "gone", "headline", "is_busy", "last_report",
@@ -45,7 +45,7 @@ def reporter(form: Form) -> Reporter:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "gilgen":
             raise
-        raise GilgenError(f"A report as {form} needs {error.name}, which is not installed.", "Install it: pip install 'gilgen[report]'") from error
+        raise GilgenError(f"A report as {form} needs {error.name}, which is not installed.", install(error.name)) from error
 
 
 def last_report() -> Path:

@@ -21,7 +21,7 @@ from gilgen.diagnostics.survey.records import Entry, Half, Options, Target
 
 from gilgen import toolkits
 from gilgen.activate import installed
-from gilgen.errors import GilgenError, UnsupportedError
+from gilgen.errors import GilgenError, UnsupportedError, install
 from gilgen.model import Survey, Surveyed
 
 DEADLINE = 30.0
@@ -243,7 +243,7 @@ def _dask(address: str) -> Iterator[Executor]:
     try:
         distributed: Any = importlib.import_module("distributed")
     except ModuleNotFoundError as error:
-        raise GilgenError("A survey on a Dask cluster needs distributed, which is not installed.", "Install it: pip install 'gilgen[dask]'") from error
+        raise GilgenError("A survey on a Dask cluster needs distributed, which is not installed.", install("distributed")) from error
     try:
         client = distributed.Client(address, timeout=CONNECTING)
     except (OSError, ValueError) as error:

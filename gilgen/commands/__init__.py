@@ -13,10 +13,12 @@ except ModuleNotFoundError as missing:
         from gilgen import launch
 
         sys.exit(launch.main(sys.argv[2:]))
-    sys.exit(f"gilgen: the command line needs {missing.name}, which is not installed.\nInstall it with all that it needs: pip install gilgen")
+    from gilgen.errors import install
+
+    sys.exit(f"gilgen: the command line needs {missing.name}, which is not installed.\n{install(missing.name)}")
 
 from gilgen._version import __version__
-from gilgen.errors import GilgenError
+from gilgen.errors import GilgenError, install
 
 VERBS = (
     "fix",
@@ -56,7 +58,7 @@ class Verbs(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] == "gilgen":
                 raise
-            raise GilgenError(f"`gilgen {cmd_name}` needs {error.name}, which is not installed.", "Install gilgen with all that it needs: pip install gilgen") from error
+            raise GilgenError(f"`gilgen {cmd_name}` needs {error.name}, which is not installed.", install(error.name)) from error
         return _kept_as_written(cast("click.Command", module.command))
 
 

@@ -65,7 +65,7 @@ def _show(result: fix.Fixed) -> None:
     common.output.print(
         f"[bold]{result.toolkit} {result.version}[/bold]: shims for {result.functions} C++ functions. Of {coverage.candidates} Python methods "
         f"that are known to block, {coverage.direct} are released, {coverage.through} more end in what is; `gilgen plan {result.toolkit} --kept` "
-        f"says why the others stay.\n  headers {result.headers}; {times}",
+        f"says why the others stay.\n  declarations of {result.headers}; {times}",
         soft_wrap=True,
     )
     if result.notice:

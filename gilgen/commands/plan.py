@@ -53,7 +53,7 @@ def command(
 def _show(record: Plan) -> None:
     coverage = record.coverage
     released = [decision for decision in record.decisions if decision.action == "release"]
-    common.output.print(f"[bold]{record.toolkit} {record.version}[/bold], headers {record.headers.version} ({record.headers.source})")
+    common.output.print(f"[bold]{record.toolkit} {record.version}[/bold], declarations of {record.headers.version} ({record.headers.source})")
     common.output.print(
         f"{coverage.wrapped} wrapped methods; {coverage.candidates} of them are of a kind known to block: {coverage.direct} get a shim, "
         f"{coverage.through} end in one, {coverage.candidates - coverage.direct - coverage.through} are kept."

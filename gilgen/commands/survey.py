@@ -29,7 +29,7 @@ from gilgen.model import Survey
 @click.option("--limit", type=click.IntRange(min=0), default=0, metavar="N", help="Of each toolkit at most N classes, spread over all.")
 @click.option("--deadline", type=click.FloatRange(min=2.0), default=surveying.DEADLINE, show_default=True, metavar="SECONDS", help="For each process of a class.")
 @click.option("--jobs", type=click.IntRange(min=0), default=0, metavar="N", help="How many classes at once; half of the processors if not given.")
-@click.option("--scheduler", default="", metavar="ADDRESS", help="Let the workers of a Dask cluster measure, tcp://host:8786 (pip install 'gilgen[dask]').")
+@click.option("--scheduler", default="", metavar="ADDRESS", help="Let the workers of a Dask cluster measure, tcp://host:8786 (pip install distributed).")
 @click.option("--fresh", is_flag=True, help="Start over instead of going on where an earlier survey stopped.")
 @click.option("--against-audit", is_flag=True, help="Compare each verdict with the audit's and the plan's, and list where they differ.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")

@@ -99,7 +99,7 @@ def headers(toolkit: str, version: str, wheel_version: str) -> Headers:
     notice = ""
     if not _same(Version(version), Version(wheel_version)):
         notice = (
-            f"gilgen knows {toolkit} {version}; {wheel_version} is installed. Methods that came between them are missed; "
+            f"gilgen has no declarations of {toolkit} {wheel_version}; those of {version} serve. Methods that came between them are missed; "
             "every shim is still confirmed by the installed libraries' own symbols."
         )
     return Headers(toolkit, version, wheel_version, "", (), SOURCE, notice)

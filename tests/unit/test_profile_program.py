@@ -428,8 +428,8 @@ def test_what_is_no_python_process_is_refused(environment):
     [
         ([], 2, "Name a program"),
         (["--pid", "1", "program.py"], 2, "Name a program"),
-        (["--pid", "1", "-m"], 2, "neither -m"),
-        (["--pid", "1", "--with-shims"], 2, "neither -m"),
+        (["--pid", "1", "-m"], 2, "none of -m, -c"),
+        (["--pid", "1", "--with-shims"], 2, "none of -m, -c"),
         (["no-such-program.py"], 1, "There is no program no-such-program.py"),
     ],
 )

@@ -244,7 +244,7 @@ def test_a_form_whose_package_is_missing_says_what_to_install(form, package, mon
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
     monkeypatch.setattr(report.importlib, "import_module", refuse)
-    with pytest.raises(GilgenError, match=r"pip install 'gilgen\[report\]'") as caught:
+    with pytest.raises(GilgenError, match="pip install ") as caught:
         report.reporter(form)
     assert package in str(caught.value)
 
