@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <unordered_map>
 #include <vector>
 
 // ------------------------------------------------------------------------------------------ machine code
@@ -333,13 +334,45 @@ bool gate(void** place, Gated const& function)
     return true;
 }
 
+bool gate_shared(void** place, Gated const& function)
+{
+    static auto* const known = new std::unordered_map<void*, std::pair<Block*, std::size_t>>; // by the function
+    void* const original = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    if (!original || is_stub(original)) return true;
+    if (auto const found = known->find(original); found != known->end()) {
+        auto const& [block, index] = found->second;
+        block->functions[index].also.push_back(place);
+        __atomic_store_n(place, block->stub(index), __ATOMIC_RELEASE);
+        return true;
+    }
+    if (!gate(place, function)) return false;
+    known->emplace(original, std::pair{blocks().back(), blocks().back()->used - 1});
+    return true;
+}
+
+namespace {
+
+// Every place of a stub: where it stands, or the function that it stands for.
+void exchange(Block* block, std::size_t index, bool stub)
+{
+    void* const original = block->records[index].original;
+    void* const before = stub ? original : block->stub(index);
+    void* const after = stub ? block->stub(index) : original;
+    auto const at = [&](void** place) {
+        if (__atomic_load_n(place, __ATOMIC_ACQUIRE) == before) __atomic_store_n(place, after, __ATOMIC_RELEASE);
+    };
+    at(block->functions[index].place);
+    for (void** const place : block->functions[index].also) at(place);
+}
+
+} // namespace
+
 void gate_again()
 {
     for (Block* const one : blocks()) {
         for (std::size_t i = 1; i < one->used; ++i) {
             __atomic_store_n(&one->records[i].entrance, entrance_of(one->functions[i]), __ATOMIC_RELEASE);
-            void** const place = one->functions[i].place;
-            if (__atomic_load_n(place, __ATOMIC_ACQUIRE) == one->records[i].original) __atomic_store_n(place, one->stub(i), __ATOMIC_RELEASE);
+            exchange(one, i, true);
         }
     }
 }
@@ -349,8 +382,7 @@ void ungate()
     for (Block* const one : blocks()) {
         for (std::size_t i = 1; i < one->used; ++i) {
             __atomic_store_n(&one->records[i].entrance, static_cast<void*>(gilgen_through), __ATOMIC_RELEASE);
-            void** const place = one->functions[i].place;
-            if (__atomic_load_n(place, __ATOMIC_ACQUIRE) == one->stub(i)) __atomic_store_n(place, one->records[i].original, __ATOMIC_RELEASE);
+            exchange(one, i, false);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace gilgen {
 
@@ -27,6 +28,7 @@ struct Record {
 struct Gated {
     char const* name;    // as Python has it
     void** place;        // where the function's pointer stood
+    std::vector<void**> also; // and where else, for `gate_shared`
     Entering entering;
     std::uint8_t flags;  // METH_* without METH_CLASS and the like; 0 for what is no method
     std::int8_t failure; // what it returns when it has raised: 0 or -1
@@ -70,6 +72,9 @@ void prepare_from_now_on(Record* record);
 
 // Puts a stub in the place of `*place`; false where memory that may be executed cannot be had.
 bool gate(void** place, Gated const& function);
+
+// The same, with one stub for all places of one function: Python compares a type's tp_new with its bases'.
+bool gate_shared(void** place, Gated const& function);
 
 extern bool new_objects_matter; // whether it makes a difference that an object is new
 

@@ -206,7 +206,7 @@ bool gate_type(void* type, std::unordered_set<void*>& seen)
         }
     }
     return gate_function(words + deallocation_slot, about_slot(name, Entering::deallocating))
-        && gate_function(words + new_slot, about_slot(name, Entering::making));
+        && (!words[new_slot] || !is_toolkit_code(words[new_slot]) || gate_shared(words + new_slot, about_slot("__new__", Entering::making)));
 }
 
 } // namespace

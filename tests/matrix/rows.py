@@ -21,7 +21,7 @@ class Row:
         system: a Debian package that must be installed, with the interpreter in /usr/bin that it belongs to.
         requires: what pip installs, apart from gilgen and pytest.
         toolkits: which get shims.
-        headers: the version of headers that the plan must have come from, a toolkit each; "" for any.
+        headers: the release whose declarations the plan must have come from, a toolkit each; "" for any.
         releases: calls that hold plain and must release with the shims.
         holds: calls that hold plain and must hold with the shims, too.
         contained: the wheel is not thread-safe, so whatever can reach a Python observer must be kept.
@@ -54,13 +54,13 @@ BOTH: dict[str, Any] = {
 }  # fmt: skip
 
 ROWS = (
-    # No headers of 9.7 are to be had: those of 9.6.2 serve, and what the wheel does not confirm is kept.
-    Row("vtk-9.7.2", requires=("vtk==9.7.2",), headers=("9.6.2",)),
+    # gilgen has no declarations of 9.7.2: those of 9.7.0 serve, and what the wheel does not confirm is kept.
+    Row("vtk-9.7.2", requires=("vtk==9.7.2",), headers=("9.7.0",)),
     Row(
         "vtk-9.3.0", python="python3.11", requires=("vtk==9.3.0", "itk==5.4.3"), toolkits=("vtk", "itk"), headers=("9.3.0", "5.4.3"),
         releases=(LOCATOR, COPY, *ITK), holds=(UPDATE,), contained=True, least=(200, 200),
     ),
-    Row("debian-12", python="/usr/bin/python3", system=("python3-vtk9",), headers=("9.1.0",), releases=(LOCATOR, COPY), holds=(UPDATE,), contained=True, least=(200,)),
+    Row("debian-12", python="/usr/bin/python3", system=("python3-vtk9",), headers=("",), releases=(LOCATOR, COPY), holds=(UPDATE,), contained=True, least=(200,)),
     Row("python3.12", python="python3.12", requires=("vtk==9.6.2", "itk==5.4.7"), **BOTH),
     Row("python3.13", python="python3.13", requires=("vtk==9.6.2", "itk==5.4.7"), **BOTH),
     Row("pyvista", requires=("vtk==9.6.2", "pyvista"), headers=("9.6.2",), downstream="pyvista.core.filters.poly_data"),

@@ -266,3 +266,34 @@ def test_itk_exceptions_keep_their_type(real_shims):
             say("image.nrrd" in str(error))
     """
     assert run(real_shims, textwrap.dedent(code)).answer is True
+
+
+BASES = """
+from vtkmodules import vtkInteractionStyle, vtkRenderingCore
+class Mixin(vtkRenderingCore.vtkInteractorStyle):
+    def __new__(cls, *args):
+        return super().__new__(cls)
+    def __init__(self, *args):
+        self.args = args
+class Both(Mixin, vtkInteractionStyle.vtkInteractorStyleRubberBandPick):
+    pass
+class Other(vtkInteractionStyle.vtkInteractorStyleRubberBandPick):
+    def __new__(cls, *args):
+        return vtkRenderingCore.vtkInteractorStyle.__new__(cls)
+def made():
+    return [Both(1).args, type(Other(1)).__name__, Both(2).GetClassName(), Mixin.__new__(Mixin).GetClassName(), Other.__base__.__new__(Other.__base__).IsA("vtkObject")]
+plain = made()
+gilgen.activate("vtk")
+active = made()
+class Both(Mixin, vtkInteractionStyle.vtkInteractorStyleRubberBandPick):  # made while it is active
+    pass
+later = made()
+gilgen.deactivate()
+say([plain, active, later, made()])
+"""
+
+
+def test_classes_of_several_bases_are_made_as_ever(real_shims):
+    """Python compares the function that makes a class's objects with its bases'."""
+    plain, *others = run(real_shims, BASES).answer
+    assert others == [plain] * 3
