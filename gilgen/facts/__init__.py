@@ -7,8 +7,9 @@ gone. `gilgen scan TOOLKIT --headers DIR --facts FOLDER` makes such a file.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import lzma
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -133,7 +134,9 @@ def write(api: Api, old: Api, folder: Path = FOLDER, base: str = "") -> Path:
     return path
 
 
-def _classes(toolkit: str, version: str, folder: Path) -> tuple[dict[str, Class], dict[str, str]]:
+@functools.cache
+def _classes(toolkit: str, version: str, folder: Path) -> tuple[Mapping[str, Class], dict[str, str]]:
+    """A release's classes by name, and its names with the older string; read once, and not to be changed."""
     import msgspec  # noqa: PLC0415 - a plan from the cache needs none of it
 
     path = folder / f"{toolkit}-{version}{SUFFIX}"
@@ -141,7 +144,7 @@ def _classes(toolkit: str, version: str, folder: Path) -> tuple[dict[str, Class]
         release = msgspec.json.decode(lzma.decompress(path.read_bytes()), type=Release)
     except (OSError, lzma.LZMAError, msgspec.MsgspecError) as error:
         raise ArtefactError(f"Cannot read {path.name}: {error}.", "Install gilgen again.") from error
-    classes = _classes(toolkit, release.base, folder)[0] if release.base else {}
+    classes = dict(_classes(toolkit, release.base, folder)[0]) if release.base else {}
     for name in release.gone:
         del classes[name]
     classes.update((cls.name, cls) for cls in release.classes)
