@@ -12,7 +12,7 @@ from pathlib import Path
 _INSIDE = re.compile(r"\b([A-Z]\w*)\s*\([^;{}]*\)[^;{}]*\{")
 """A definition within its class: the method's name, its parameters, what stands before the brace."""
 
-_OUTSIDE = re.compile(r"\b(\w+)\s*<[^;{}()]*>::([A-Z]\w*)\s*\([^;{}]*\)[^;{}]*\{")
+_OUTSIDE = re.compile(r"\b(\w+)\s*<(?:[^<>;{}()]|<[^<>;{}()]*>)*>::([A-Z]\w*)\s*\([^;{}]*\)[^;{}]*\{")
 """A definition of a class template's member: the class's name, the method's."""
 
 _CALL = re.compile(r"(->|\b)([A-Z]\w+)\s*\(")

@@ -133,7 +133,7 @@ def test_clang_confirms_a_part_of_it(exact):
 
 @pytest.mark.parametrize("toolkit", ["vtk", "itk"])
 def test_a_doctored_plan_is_not_confirmed(toolkit):
-    made = planned(toolkit)
+    made = planned(toolkit, Path(support.with_headers(toolkit)[2].root))
     victim = next(decision for decision in generate.released(made) if decision.carriers == ("void",) and not decision.static)
     doctored = replace(made, decisions=(replace(victim, carriers=("double",)),))
     assert asked(replace(made, decisions=(victim,))).methods == 1

@@ -10,6 +10,7 @@ import pytest
 from packaging.version import Version
 
 from gilgen import declared, facts, headers, scan
+from gilgen.bodies import Bodies
 from gilgen.errors import ArtefactError, HeadersNotFoundError
 from gilgen.model import Api, Class, Headers, Method
 from gilgen.toolkits.base import Installation
@@ -96,6 +97,25 @@ def test_the_nearest_release_of_the_same_major_version(tmp_path, version, found)
 def test_another_release_is_said(installed, word):
     notice = facts.headers("vtk", "9.2.0", installed).notice
     assert (word in notice) if word else not notice
+
+
+BODIES = """
+template <typename T, template <class> class U>
+void
+Thing<T>::Run()
+{
+  this->Superclass::Run(); if (x) { other->Update(); }
+}
+template <typename T> std::vector<Pair<T>> Thing<Pair<T>>::List(int a) const { return Make(a); }
+"""
+
+
+def test_what_bodies_call(tmp_path):
+    (tmp_path / "thing.h").write_text("template <class T> class Thing { void Short() override { this->Run(); } void Run(); };")
+    (tmp_path / "thing.hxx").write_text(BODIES)
+    found = Bodies(tmp_path).calls("thing.h", "space::Thing")
+    assert found == {"Short": ("->Run",), "Run": ("->Update", "Run"), "List": ("Make",)}
+    assert Bodies(tmp_path).calls("none.h", "Thing") == {}
 
 
 # ------------------------------------------------------------------------------------------------- which comes first

@@ -6,7 +6,7 @@ import pytest
 
 from gilgen import plan, profiled, store
 from gilgen.errors import ArtefactError, GilgenError
-from gilgen.model import Environment, HeldCall, Profile
+from gilgen.model import Environment, Headers, HeldCall, Profile
 from gilgen.toolkits.base import ExposedClass, ExposedMethod
 
 
@@ -60,7 +60,7 @@ def test_a_name_is_the_method_of_the_nearest_class_that_defines_it(name, expecte
 
 def test_plans_with_and_without_a_profile_have_keys_of_their_own(monkeypatch, tmp_path):
     keys = []
-    monkeypatch.setattr(plan.headers, "find", lambda *_: plan.headers.Headers("vtk", "9", "9", str(tmp_path), (), "a test"))
+    monkeypatch.setattr(plan.declared, "choose", lambda *_: Headers("vtk", "9", "9", str(tmp_path), (), "a test"))
     monkeypatch.setattr(store, "ensure", lambda *arguments: keys.append(arguments[3]))
     installation = type("Installation", (), {"key": "key", "root": tmp_path, "version": "9", "toolkit": "vtk"})
     monkeypatch.setattr("gilgen.toolkits.vtk.Vtk.installation", lambda _: installation)
