@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gilgen import config, declared, demangle, profiled, rules, store, toolkits
+from gilgen import config, declared, demangle, facts, profiled, rules, store, toolkits
 from gilgen.audit.records import State
 from gilgen.config import Config
 from gilgen.manifest import Coverage, Definition, Guard, Library
@@ -536,7 +536,7 @@ class _Planner:
 
     def _result_confirmed(self, cls: str, method: Method) -> bool:
         """Whether the installed package agrees with the headers on how the result travels."""
-        if not self.api.headers.notice:
+        if facts.same_release(self.api.headers.version, self.installation.version):
             return True
         wanted = "static " * method.static + _travel(method.result)
         said = {

@@ -637,4 +637,3 @@ class Profile:
         state = self.monitor.states.get(_thread.get_ident())
         if state is not None:
             state.collecting = phase == "start"
-

@@ -58,11 +58,12 @@ def nearest(toolkit: str, version: str, folder: Path = FOLDER) -> str | None:
     """The release of the same major version that is least far from `version`, the later one of two; None where there is none."""
     wanted = Version(version)
     same = [known for known in releases(toolkit, folder) if Version(known).major == wanted.major]
-    return min(reversed(same), key=lambda known: (not _same(wanted, Version(known)), _distance(wanted, Version(known))), default=None)
+    return min(reversed(same), key=lambda known: (not same_release(version, known), _distance(wanted, Version(known))), default=None)
 
 
-def _same(one: Version, other: Version) -> bool:
-    """Whether two versions are one release, however often it was packaged: 5.4.2.post1 is 5.4.2."""
+def same_release(version: str, another: str) -> bool:
+    """Whether two versions are one release, however often it was packaged: 5.4.2.post1 is 5.4.2, and 5.4.2rc1 is not."""
+    one, other = Version(version), Version(another)
     return (*one.release, 0)[:3] == (*other.release, 0)[:3] and one.pre == other.pre
 
 
@@ -98,7 +99,7 @@ def key(toolkit: str, version: str, folder: Path = FOLDER) -> str:
 def headers(toolkit: str, version: str, wheel_version: str) -> Headers:
     """The record that says where such declarations came from."""
     notice = ""
-    if not _same(Version(version), Version(wheel_version)):
+    if not same_release(version, wheel_version):
         notice = (
             f"gilgen has no declarations of {toolkit} {wheel_version}; those of {version} serve. Methods that came between them are missed; "
             "every shim is still confirmed by the installed libraries' own symbols."

@@ -38,8 +38,7 @@ def method(pretend, name, carriers="void double", cls="Work", **fields):
 
 def planned(pretend, *methods, version="9.6.2", headers="9.6.2", exposed=None, config=None, classes=(), libraries=support.LIBRARIES, docs=(), wrappers=None, held=None, python=(), module=""):
     """The plan for a class `Work` with these methods; its decisions by Python name."""
-    notice = "" if headers == version else "They are of another version."
-    api = Api("vtk", headers, Headers("vtk", headers, version, "/nowhere", (), "a test", notice), (Class("pretend::Work", "work.h", 1, methods=methods), *classes))
+    api = Api("vtk", headers, Headers("vtk", headers, version, "/nowhere", (), "a test"), (Class("pretend::Work", "work.h", 1, methods=methods), *classes))
     names = sorted({m.name for m in methods} if exposed is None else set(exposed))
     python = (ExposedClass("Work", "pretend::Work", (), tuple(ExposedMethod("Work", name, tuple(docs)) for name in names), module), *python)
     installation = Installation("vtk", version, "pretend", pretend.root, tuple(libraries), "key")
