@@ -232,7 +232,7 @@ def test_where_gilgen_is_installed_without_its_tools_the_fixture_says_what_is_mi
     pytester.makepyfile("def test_one(gil): pass")
     ended = pytester.runpytest()
     ended.assert_outcomes(errors=1)
-    ended.stdout.fnmatch_lines(["*which is not installed. Install it: pip install *"])
+    ended.stdout.fnmatch_lines(["*which is not installed. Install it: pip install gilgen"])
 
 
 @pytest.mark.parametrize(

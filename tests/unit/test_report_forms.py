@@ -238,13 +238,13 @@ def test_json_to_standard_output_is_only_json(files, capsys):
     assert json.loads(capsys.readouterr().out)["artefact"] == "Report"
 
 
-@pytest.mark.parametrize(("form", "package"), [("junit", "junitparser"), ("html", "vl_convert")])
-def test_a_form_whose_package_is_missing_says_what_to_install(form, package, monkeypatch):
+@pytest.mark.parametrize(("form", "package", "advice"), [("junit", "junitparser", "pip install junitparser"), ("html", "vl_convert", "pip install vl-convert-python")])
+def test_a_form_whose_package_is_missing_says_what_to_install(form, package, advice, monkeypatch):
     def refuse(_name):
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
     monkeypatch.setattr(report.importlib, "import_module", refuse)
-    with pytest.raises(GilgenError, match="pip install ") as caught:
+    with pytest.raises(GilgenError, match=f"{advice}$") as caught:
         report.reporter(form)
     assert package in str(caught.value)
 
